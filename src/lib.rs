@@ -1,0 +1,7 @@
+//! Fleetstorm: a fleet simulator and load tester for over-the-air upgrade campaigns.
+
+pub mod model;
+pub mod scenario;
+pub mod scheduler;
+pub mod sim;
+pub mod stats;

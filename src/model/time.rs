@@ -1,0 +1,143 @@
+//! Instants and spans: integer microseconds, so that sums are exact and results repeat.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// An instant: microseconds since the run began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub u64);
+
+/// A length of time in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub u64);
+
+impl Time {
+    pub const ZERO: Time = Time(0);
+    /// "Never": later than any instant a run can reach (2^48 - 1 µs, 8.9 years).
+    pub const NEVER: Time = Time((1 << 48) - 1);
+
+    pub fn is_never(self) -> bool {
+        self >= Time::NEVER
+    }
+
+    /// Seconds since the run began.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// The span from `earlier` to here; zero if `earlier` is later.
+    pub fn since(self, earlier: Time) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Span {
+    pub const ZERO: Span = Span(0);
+
+    pub const fn secs(seconds: u64) -> Span {
+        Span(seconds * 1_000_000)
+    }
+
+    /// Rounds to the nearest microsecond; negative becomes zero, huge becomes "never".
+    pub fn from_secs_f64(seconds: f64) -> Span {
+        Span::from_micros_f64(seconds * 1e6)
+    }
+
+    /// Rounds to the nearest microsecond; negative becomes zero, huge becomes "never".
+    #[inline]
+    pub fn from_micros_f64(micros: f64) -> Span {
+        // `as` saturates: NaN and negatives become 0.
+        Span(((micros + 0.5) as u64).min(Time::NEVER.0))
+    }
+
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Time;
+    /// Saturates at [`Time::NEVER`].
+    #[inline]
+    fn add(self, span: Span) -> Time {
+        Time(self.0.saturating_add(span.0).min(Time::NEVER.0))
+    }
+}
+
+impl Sub<Time> for Time {
+    type Output = Span;
+    fn sub(self, earlier: Time) -> Span {
+        self.since(earlier)
+    }
+}
+
+impl fmt::Display for Span {
+    /// The largest units first, at most two of them: `2 h 30 min`, `1.5 s`, `250 ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, u64); 4] = [
+            ("d", 86_400_000_000),
+            ("h", 3_600_000_000),
+            ("min", 60_000_000),
+            ("s", 1_000_000),
+        ];
+        if self.0 < 60_000_000 {
+            return match self.0 {
+                us if us < 1_000 => write!(f, "{us} us"),
+                us if us < 1_000_000 => write!(f, "{} ms", trim(us as f64 / 1e3)),
+                us => write!(f, "{} s", trim(us as f64 / 1e6)),
+            };
+        }
+        let big = UNITS.iter().position(|u| self.0 >= u.1).unwrap_or(3);
+        let (name, size) = UNITS[big];
+        write!(f, "{} {name}", self.0 / size)?;
+        let (next_name, next_size) = UNITS[(big + 1).min(3)];
+        match (self.0 % size) / next_size {
+            0 => Ok(()),
+            rest => write!(f, " {rest} {next_name}"),
+        }
+    }
+}
+
+/// Three decimals at most, without trailing zeros.
+fn trim(x: f64) -> String {
+    let text = format!("{x:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_never() {
+            return f.write_str("never");
+        }
+        Span(self.0).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_print_in_two_units_at_most() {
+        for (us, text) in [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_500, "1.5 ms"),
+            (59_999_000, "59.999 s"),
+            (60_000_000, "1 min"),
+            (9_000_000_000, "2 h 30 min"),
+            (90_061_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(Span(us).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn never_absorbs_every_sum() {
+        assert_eq!(Time::NEVER + Span(1), Time::NEVER);
+        assert_eq!(Time(5) + Span(u64::MAX), Time::NEVER);
+        assert_eq!(Span::from_micros_f64(f64::INFINITY).0, Time::NEVER.0);
+        assert_eq!(Span::from_micros_f64(-3.0), Span::ZERO);
+        assert_eq!(Span::from_micros_f64(f64::NAN), Span::ZERO);
+    }
+}

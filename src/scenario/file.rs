@@ -1,0 +1,347 @@
+//! The scenario file, as the user writes it. Doc comments become the schema's descriptions.
+//!
+//! Variants are externally tagged tables (`online.renewal = { … }`), so that every problem
+//! can be pointed at; unknown keys are refused everywhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BitRate, Bytes, EventRate, Span};
+
+/// One campaign on one fleet, and how to simulate it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Version of the scenario format; always 1.
+    pub format: u32,
+    /// What is rolled out.
+    pub package: Package,
+    /// To whom, how fast, under which rules.
+    pub campaign: Campaign,
+    /// The devices, and how they behave.
+    pub fleet: Fleet,
+    /// How to simulate.
+    #[serde(default)]
+    pub run: Run,
+}
+
+/// The firmware package that is rolled out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// The version a device reports once it is updated.
+    pub version: String,
+    /// Size of the full image, e.g. "48 MiB". Needed where a cohort downloads over a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Bytes>,
+    /// Sizes of delta images by the version they start from; others load the full image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub delta: BTreeMap<String, Bytes>,
+}
+
+/// The rollout's selection, pace and rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// A name for people; part of the results folder's name.
+    pub name: String,
+    /// Which of the matching devices are targeted.
+    #[serde(default)]
+    pub select: Select,
+    /// Only devices that run one of these versions; empty: any version but the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_versions: Vec<String>,
+    /// Devices never targeted (device ids); wins over the white list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blacklist: Vec<String>,
+    /// If given, only these devices (device ids) may be targeted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whitelist: Vec<String>,
+    /// How fast pushes leave.
+    pub rate: PushRate,
+    /// What an offline device's turn does.
+    #[serde(default)]
+    pub offline: OfflineTurn,
+    /// A task fails this long after its first progress report ("1 min" to "1440 min"); none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// Automatic retry of failed attempts; none: an attempt that fails fails the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// Which of the matching devices are targeted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Select {
+    /// Every matching device.
+    #[default]
+    All,
+    /// floor(p % of the matching devices), at least one; up to three decimals.
+    Percent(f64),
+    /// These device ids, in this order.
+    List(Vec<String>),
+    /// A text file with one device id per line, pushed in that order.
+    ListFile(PathBuf),
+}
+
+/// How fast pushes leave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum PushRate {
+    /// A token bucket: evenly spaced pushes, up to `burst` at once after a pause.
+    Constant {
+        /// e.g. "1000 /min" or "500 /s".
+        rate: EventRate,
+        /// Tokens the bucket holds; 1 spaces all pushes evenly.
+        #[serde(default = "one")]
+        burst: u32,
+    },
+    /// At most `pushes` in each window, counted from the start of the campaign.
+    FixedWindow {
+        pushes: u32,
+        #[serde(default = "one_minute")]
+        window: Span,
+    },
+    /// Every push leaves at once.
+    Unlimited,
+}
+
+/// What an offline device's turn does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfflineTurn {
+    /// It waits aside and takes its permit, ahead of the list, when it returns.
+    #[default]
+    WhenOnline,
+    /// The offer takes its permit now, is kept, and reaches the device when it returns.
+    StoreAndForward,
+}
+
+/// Automatic retry of failed attempts; never after a timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Retries after the first attempt.
+    pub count: u8,
+    /// From the failure to the retry.
+    #[serde(default)]
+    pub interval: Span,
+    /// Whether a retry takes a push permit as a first push does.
+    #[serde(default = "yes")]
+    pub needs_permit: bool,
+    /// Retry only if `source_versions` is given, as Alibaba does.
+    #[serde(default)]
+    pub needs_source_version: bool,
+}
+
+/// The devices, and how they behave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    /// Number of devices of a generated fleet, named "0", "1", …; or give `inventory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<u32>,
+    /// A CSV file with one row per device; its path is relative to the scenario file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<PathBuf>,
+    /// Installed versions and their shares, e.g. { "4.1.3" = 0.8, "4.0.9" = 0.2 }.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, f64>,
+    /// Groups of devices with laws of their own; at least one.
+    pub cohort: Vec<Cohort>,
+}
+
+/// Devices that share their laws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cohort {
+    /// Name of the cohort; what the inventory's `cohort` column refers to.
+    pub name: String,
+    /// Share of a generated fleet, 0 to 1; all shares add up to 1. Not used with an inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Installed versions and their shares, if they differ from the fleet's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, f64>,
+    /// When devices are reachable.
+    #[serde(default)]
+    pub online: Online,
+    /// Share of devices that are offline for good, 0 to 1.
+    #[serde(default)]
+    pub never_returns: f64,
+    /// From the offer's arrival to the first progress report.
+    #[serde(default)]
+    pub reacts: Law<Span>,
+    /// How long a download takes while the device is online.
+    pub download: Download,
+    /// What a download does after an interruption.
+    #[serde(default)]
+    pub interrupted: Interrupted,
+    /// Verification after the download.
+    #[serde(default)]
+    pub verify: Law<Span>,
+    /// Flashing and reboot after verification; goes on while offline.
+    #[serde(default)]
+    pub install: Law<Span>,
+    /// Probabilities per attempt that something goes wrong.
+    #[serde(default)]
+    pub fails: Fails,
+}
+
+/// When devices are reachable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Online {
+    /// Always.
+    #[default]
+    Always,
+    /// Online and offline periods alternate, each drawn from its own law.
+    Renewal {
+        on: Law<Span>,
+        off: Law<Span>,
+        #[serde(default)]
+        start: Start,
+    },
+    /// As `renewal`, with both laws taken from measured durations in a CSV file
+    /// (columns `state`: on|off, `duration_s`); each draw repeats one measured value.
+    Measured {
+        file: PathBuf,
+        #[serde(default)]
+        start: Start,
+    },
+}
+
+/// The state devices are in when the run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// As at a random moment: long since running, in the middle of a period.
+    #[default]
+    Equilibrium,
+    /// All at the beginning of an online period.
+    Online,
+    /// All at the beginning of an offline period.
+    Offline,
+}
+
+/// How long a download takes while the device is online.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Download {
+    /// A law of the duration itself, drawn anew for each attempt.
+    Takes(Law<Span>),
+    /// Package size over the device's link rate, drawn once per device.
+    Link(Law<BitRate>),
+}
+
+/// What a download does after an interruption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interrupted {
+    /// It goes on where it was.
+    #[default]
+    Resume,
+    /// It begins again from zero.
+    Restart,
+}
+
+/// Probabilities per attempt, 0 to 1 each, at most 1 together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fails {
+    /// Upgrade failed, code -1; reported at the end of the installation.
+    pub upgrade: f64,
+    /// Download failed, code -2; reported at the end of the download.
+    pub download: f64,
+    /// Verification failed, code -3; reported at the end of verification.
+    pub verify: f64,
+    /// Flashing failed, code -4; reported at the end of the installation.
+    pub flash: f64,
+    /// The device comes back with a version that is neither source nor target.
+    pub wrong_version: f64,
+    /// The device never reports again, and does not say so.
+    pub bricks: f64,
+}
+
+/// How to simulate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// All random numbers follow from it.
+    pub seed: u64,
+    /// The scheduler decides at multiples of this; "1 ms" to "1 h".
+    pub tick: Span,
+    /// The run stops here if tasks are still open; at most "3000 d".
+    pub until: Span,
+    /// Distance of the points of the time series; none: about 500 points up to `until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_every: Option<Span>,
+    /// Simulate every change between online and offline of every device, also of devices
+    /// that nothing has touched. Same distributions, many more events.
+    pub every_flip: bool,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            seed: 1,
+            tick: Span::secs(1),
+            until: Span::secs(30 * 86_400),
+            sample_every: None,
+            every_flip: false,
+        }
+    }
+}
+
+/// A law of durations or rates. A plain value, like "90 s", is a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Law<U> {
+    /// Always this value.
+    Constant(U),
+    /// Evenly between two values.
+    Uniform { from: U, to: U },
+    /// Exponential.
+    Exponential { mean: U },
+    /// Weibull: P(X > x) = exp(-(x / scale)^shape).
+    Weibull { shape: f64, scale: U },
+    /// Lognormal: ln X is normal with mean ln(median) and standard deviation sigma.
+    Lognormal { median: U, sigma: f64 },
+    /// Lognormal by its mean and squared coefficient of variation (variance / mean^2).
+    LognormalMean { mean: U, scv: f64 },
+    /// Gamma with mean shape x scale.
+    Gamma { shape: f64, scale: U },
+    /// Pareto: P(X > x) = (min / x)^alpha for x >= min.
+    Pareto { alpha: f64, min: U },
+    /// Lomax: P(X > x) = (1 + x / scale)^-alpha.
+    Lomax { alpha: f64, scale: U },
+    /// Log-logistic: P(X > x) = 1 / (1 + (x / median)^shape).
+    LogLogistic { median: U, shape: f64 },
+    /// A mixture of exponentials: shares add up to 1.
+    HyperExponential(Vec<Branch<U>>),
+}
+
+/// One exponential of a mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Branch<U> {
+    /// Probability of this branch.
+    pub share: f64,
+    /// Mean of this branch.
+    pub mean: U,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_minute() -> Span {
+    Span::secs(60)
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,45 @@
+//! What the user writes: TOML → checked, typed, with units.
+
+pub mod file;
+
+/// A scenario with everything it refers to, checked: nothing is left to guess.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub scenario: file::Scenario,
+    /// The file as it was read, for the results folder.
+    pub text: String,
+    /// Per-device data, if the fleet is given by an inventory.
+    pub inventory: Option<Inventory>,
+    /// Measured periods, one entry per cohort; none where the cohort has no measured law.
+    pub measured: Vec<Option<Measured>>,
+    /// Ids of `select.list` or `select.list-file`, in push order.
+    pub select_list: Option<Vec<crate::model::DeviceId>>,
+    /// Black and white list as device numbers, sorted; no white list: everyone.
+    pub blacklist: Vec<crate::model::DeviceId>,
+    pub whitelist: Option<Vec<crate::model::DeviceId>>,
+}
+
+/// A fleet as listed by the user; every list is indexed by device.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Device ids.
+    pub ids: Vec<String>,
+    /// Position in `fleet.cohort`.
+    pub cohorts: Vec<u16>,
+    /// Position in `version_names`.
+    pub versions: Vec<u16>,
+    pub version_names: Vec<String>,
+    /// Link rates in bit/s, 0 where the row has none; empty without such a column.
+    pub link_bps: Vec<u64>,
+    /// Position in `zone_names`, `u16::MAX` where the row has none; empty without such a column.
+    pub zones: Vec<u16>,
+    /// IANA time zones.
+    pub zone_names: Vec<String>,
+}
+
+/// Measured online and offline periods in microseconds, each sorted, none zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    pub on_us: Vec<u64>,
+    pub off_us: Vec<u64>,
+}

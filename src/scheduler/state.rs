@@ -1,0 +1,254 @@
+//! Task states, failure reasons, and the two vocabularies they are shown in.
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    AwaitingConfirmation,
+    Queued(QueueCause),
+    Notified,
+    Confirmed,
+    UrlReceived,
+    Downloading,
+    Downloaded,
+    Installing,
+    Succeeded,
+    Failed(FailureReason),
+    Canceled,
+    NotRequired,
+}
+
+/// Why a queued task is not pushed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueCause {
+    Offline,
+    Scheduled,
+    RateLimited,
+    WindowClosed,
+    Suspended,
+}
+
+/// Why a task failed; a closed set, each with its own counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureReason {
+    /// Code -1.
+    Upgrade,
+    /// Code -2.
+    Download,
+    /// Code -3.
+    Verify,
+    /// Code -4.
+    Flash,
+    VersionMismatch,
+    Timeout,
+    Occupied,
+    Terminated,
+    Expired,
+    Rejected,
+}
+
+impl FailureReason {
+    pub const ALL: [FailureReason; 10] = [
+        FailureReason::Upgrade,
+        FailureReason::Download,
+        FailureReason::Verify,
+        FailureReason::Flash,
+        FailureReason::VersionMismatch,
+        FailureReason::Timeout,
+        FailureReason::Occupied,
+        FailureReason::Terminated,
+        FailureReason::Expired,
+        FailureReason::Rejected,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureReason::Upgrade => "upgrade",
+            FailureReason::Download => "download",
+            FailureReason::Verify => "verify",
+            FailureReason::Flash => "flash",
+            FailureReason::VersionMismatch => "version-mismatch",
+            FailureReason::Timeout => "timeout",
+            FailureReason::Occupied => "occupied",
+            FailureReason::Terminated => "terminated",
+            FailureReason::Expired => "expired",
+            FailureReason::Rejected => "rejected",
+        }
+    }
+
+    /// The code a device reports for it (R24), if it is one of the device's own.
+    pub fn code(self) -> Option<i8> {
+        match self {
+            FailureReason::Upgrade => Some(-1),
+            FailureReason::Download => Some(-2),
+            FailureReason::Verify => Some(-3),
+            FailureReason::Flash => Some(-4),
+            FailureReason::VersionMismatch
+            | FailureReason::Timeout
+            | FailureReason::Occupied
+            | FailureReason::Terminated
+            | FailureReason::Expired
+            | FailureReason::Rejected => None,
+        }
+    }
+}
+
+/// Number of [`TaskState`]s without their inner distinction of failure reasons.
+pub const STATES: usize = 16;
+
+impl TaskState {
+    /// Every state once, in the order of [`TaskState::index`]; failures by one example.
+    pub const ALL: [TaskState; STATES] = [
+        TaskState::AwaitingConfirmation,
+        TaskState::Queued(QueueCause::Offline),
+        TaskState::Queued(QueueCause::Scheduled),
+        TaskState::Queued(QueueCause::RateLimited),
+        TaskState::Queued(QueueCause::WindowClosed),
+        TaskState::Queued(QueueCause::Suspended),
+        TaskState::Notified,
+        TaskState::Confirmed,
+        TaskState::UrlReceived,
+        TaskState::Downloading,
+        TaskState::Downloaded,
+        TaskState::Installing,
+        TaskState::Succeeded,
+        TaskState::Failed(FailureReason::Upgrade),
+        TaskState::Canceled,
+        TaskState::NotRequired,
+    ];
+
+    /// Position in lists of length [`STATES`]; all failure reasons share one.
+    #[inline]
+    pub fn index(self) -> usize {
+        match self {
+            TaskState::AwaitingConfirmation => 0,
+            TaskState::Queued(QueueCause::Offline) => 1,
+            TaskState::Queued(QueueCause::Scheduled) => 2,
+            TaskState::Queued(QueueCause::RateLimited) => 3,
+            TaskState::Queued(QueueCause::WindowClosed) => 4,
+            TaskState::Queued(QueueCause::Suspended) => 5,
+            TaskState::Notified => 6,
+            TaskState::Confirmed => 7,
+            TaskState::UrlReceived => 8,
+            TaskState::Downloading => 9,
+            TaskState::Downloaded => 10,
+            TaskState::Installing => 11,
+            TaskState::Succeeded => 12,
+            TaskState::Failed(_) => 13,
+            TaskState::Canceled => 14,
+            TaskState::NotRequired => 15,
+        }
+    }
+
+    /// The name in files: lower case, one word per part.
+    pub fn name(self) -> &'static str {
+        const NAMES: [&str; STATES] = [
+            "awaiting-confirmation",
+            "queued-offline",
+            "queued-scheduled",
+            "queued-rate-limited",
+            "queued-window-closed",
+            "queued-suspended",
+            "notified",
+            "confirmed",
+            "url-received",
+            "downloading",
+            "downloaded",
+            "installing",
+            "succeeded",
+            "failed",
+            "canceled",
+            "not-required",
+        ];
+        NAMES[self.index()]
+    }
+
+    /// Nothing a device reports changes such a task any more.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Canceled | TaskState::NotRequired
+        )
+    }
+
+    /// The status in Alibaba's API; none where Alibaba has no task.
+    pub fn alibaba(self) -> Option<&'static str> {
+        Some(match self {
+            TaskState::AwaitingConfirmation => "CONFIRM",
+            TaskState::Queued(_) => "QUEUED",
+            TaskState::Notified | TaskState::Confirmed | TaskState::UrlReceived => "NOTIFIED",
+            TaskState::Downloading | TaskState::Downloaded | TaskState::Installing => "IN_PROGRESS",
+            TaskState::Succeeded => "SUCCEEDED",
+            TaskState::Failed(_) => "FAILED",
+            TaskState::Canceled => "CANCELED",
+            TaskState::NotRequired => return None,
+        })
+    }
+
+    /// Quectel's component status.
+    pub fn quectel(self) -> &'static str {
+        match self {
+            TaskState::AwaitingConfirmation | TaskState::Notified => "Plan Received",
+            TaskState::Queued(_) => "Plan Not Received",
+            TaskState::Confirmed => "Upgrade Confirmed",
+            TaskState::UrlReceived => "Ready to Download",
+            TaskState::Downloading => "Downloading",
+            TaskState::Downloaded => "Download Succeeded",
+            TaskState::Installing => "Upgrading",
+            TaskState::Succeeded => "Upgrade Succeeded",
+            TaskState::Failed(FailureReason::Download) => "Download Failed",
+            TaskState::Failed(_) | TaskState::Canceled => "Upgrade Failed",
+            TaskState::NotRequired => "No Update Required",
+        }
+    }
+}
+
+/// What a device's tasks in a campaign add up to, in Quectel's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceStatus {
+    UpgradeFailed,
+    Upgraded,
+    Upgrading,
+    NoUpdateRequired,
+    NotUpgraded,
+}
+
+impl DeviceStatus {
+    pub const ALL: [DeviceStatus; 5] = [
+        DeviceStatus::UpgradeFailed,
+        DeviceStatus::Upgraded,
+        DeviceStatus::Upgrading,
+        DeviceStatus::NoUpdateRequired,
+        DeviceStatus::NotUpgraded,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            DeviceStatus::UpgradeFailed => "Upgrade Failed",
+            DeviceStatus::Upgraded => "Upgraded",
+            DeviceStatus::Upgrading => "Upgrading",
+            DeviceStatus::NoUpdateRequired => "No Update Required",
+            DeviceStatus::NotUpgraded => "Not Upgraded",
+        }
+    }
+
+    /// The status of a device with these tasks; tested in the order of Quectel's table.
+    ///
+    /// A canceled task is a terminated one there, hence failed. A task is entered once the
+    /// device has the offer.
+    pub fn of(tasks: &[TaskState]) -> DeviceStatus {
+        let failed = |t: &TaskState| matches!(t, TaskState::Failed(_) | TaskState::Canceled);
+        let waiting =
+            |t: &TaskState| matches!(t, TaskState::Queued(_) | TaskState::AwaitingConfirmation);
+        if tasks.iter().any(failed) {
+            DeviceStatus::UpgradeFailed
+        } else if !tasks.is_empty() && tasks.iter().all(|t| *t == TaskState::NotRequired) {
+            DeviceStatus::NoUpdateRequired
+        } else if !tasks.is_empty() && tasks.iter().all(|t| t.is_final()) {
+            DeviceStatus::Upgraded
+        } else if tasks.iter().any(|t| !waiting(t) && *t != TaskState::NotRequired) {
+            DeviceStatus::Upgrading
+        } else {
+            DeviceStatus::NotUpgraded
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What a run leaves behind: counts, series and latencies; everything merges by addition.
+
+use crate::model::Time;
+use crate::scheduler::state::{FailureReason, STATES, TaskState};
+use crate::stats::Latency;
+
+/// The result of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Why the run ended.
+    pub ended: Ended,
+    /// The virtual instant at which it ended.
+    pub end: Time,
+    /// One entry per cohort, in the scenario's order.
+    pub cohorts: Vec<CohortOutcome>,
+    pub series: Series,
+    /// Versions of the whole fleet at the end: name and number of devices.
+    pub versions: Vec<(String, u64)>,
+    pub events: Events,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every task is final.
+    AllFinal,
+    /// `run.until` was reached with tasks still open.
+    Until,
+    /// Tasks are open, but no event can change them any more.
+    NothingLeft,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Ended {
+    pub fn name(self) -> &'static str {
+        match self {
+            Ended::AllFinal => "all-final",
+            Ended::Until => "until",
+            Ended::NothingLeft => "nothing-left",
+            Ended::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Handled events by kind; stale calendar entries are not events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Changes between online and offline.
+    pub flips: u64,
+    /// Offers that took a permit.
+    pub pushes: u64,
+    /// Finished phases of devices: reactions, downloads, verifications, installations.
+    pub phases: u64,
+    /// Timeouts and retries that came due.
+    pub timers: u64,
+}
+
+impl Events {
+    pub fn total(&self) -> u64 {
+        self.flips + self.pushes + self.phases + self.timers
+    }
+
+    pub fn merge(&mut self, other: &Events) {
+        self.flips += other.flips;
+        self.pushes += other.pushes;
+        self.phases += other.phases;
+        self.timers += other.timers;
+    }
+}
+
+/// One cohort's share of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CohortOutcome {
+    pub name: String,
+    /// Devices of the cohort, targeted or not.
+    pub devices: u64,
+    pub tally: Tally,
+}
+
+/// Numbers a run reports (section 8 of the scheduler specification).
+///
+/// # Invariants
+/// The states other than `NotRequired` add up to `targeted`; failed is the sum of `failures`.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Tally {
+    /// Devices with a task.
+    pub targeted: u64,
+    /// Tasks by [`TaskState::index`].
+    pub states: [u64; STATES],
+    /// Failed tasks by position in [`FailureReason::ALL`].
+    pub failures: [u64; FailureReason::ALL.len()],
+    /// Attempts begun, by attempt number from 1; the last entry holds all later ones.
+    pub attempts: [u64; MAX_ATTEMPT_COUNTED],
+    /// Tasks that succeeded in their first attempt.
+    pub first_try_successes: u64,
+    /// Attempts that failed with this reason, retried or not, as in `failures`.
+    pub attempt_failures: [u64; FailureReason::ALL.len()],
+    /// Offers sent again to a device that had lost the first.
+    pub repushes: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Reports that arrived after their task was final.
+    pub late_reports: u64,
+    /// Devices that went silent for good while installing.
+    pub bricked: u64,
+    /// Permits that found their device just gone offline, and lapsed.
+    pub lapsed_permits: u64,
+    /// Downloads finished, and those of them never interrupted.
+    pub downloads: u64,
+    pub downloads_uninterrupted: u64,
+    /// Interruptions of finished downloads.
+    pub interruptions: u64,
+    /// Devices found online when their turn came first.
+    pub online_at_turn: u64,
+    /// Turns taken.
+    pub turns: u64,
+    /// By position in [`LatencyKind::ALL`].
+    pub latencies: [Latency; LatencyKind::ALL.len()],
+}
+
+pub const MAX_ATTEMPT_COUNTED: usize = 16;
+
+/// What a latency runs from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyKind {
+    /// From the activation, or the return of a device that was offline at its turn.
+    EligibleToPushed,
+    /// From the push of an attempt to its first progress report.
+    PushedToProgress,
+    /// From the start to the end of a download, interruptions included.
+    Download,
+    /// From the end of the download to the version report.
+    Install,
+    /// From a task's first push to its success.
+    PushedToUpdated,
+    /// From the campaign's activation to a task's success.
+    ActivationToUpdated,
+}
+
+impl LatencyKind {
+    pub const ALL: [LatencyKind; 6] = [
+        LatencyKind::EligibleToPushed,
+        LatencyKind::PushedToProgress,
+        LatencyKind::Download,
+        LatencyKind::Install,
+        LatencyKind::PushedToUpdated,
+        LatencyKind::ActivationToUpdated,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            LatencyKind::EligibleToPushed => "eligible-to-pushed",
+            LatencyKind::PushedToProgress => "pushed-to-first-progress",
+            LatencyKind::Download => "download",
+            LatencyKind::Install => "verify-flash-reboot",
+            LatencyKind::PushedToUpdated => "pushed-to-updated",
+            LatencyKind::ActivationToUpdated => "activation-to-updated",
+        }
+    }
+}
+
+impl Tally {
+    pub fn count(&self, state: TaskState) -> u64 {
+        self.states[state.index()]
+    }
+
+    pub fn latency(&self, kind: LatencyKind) -> &Latency {
+        &self.latencies[kind as usize]
+    }
+
+    pub fn succeeded(&self) -> u64 {
+        self.count(TaskState::Succeeded)
+    }
+
+    pub fn failed(&self) -> u64 {
+        self.count(TaskState::Failed(FailureReason::Upgrade))
+    }
+
+    pub fn canceled(&self) -> u64 {
+        self.count(TaskState::Canceled)
+    }
+
+    /// Tasks not final yet.
+    pub fn open(&self) -> u64 {
+        TaskState::ALL.iter().filter(|s| !s.is_final()).map(|s| self.count(*s)).sum()
+    }
+
+    /// succeeded / (succeeded + failed): not started and in progress excluded.
+    pub fn success_rate_of_finished(&self) -> Option<f64> {
+        let finished = self.succeeded() + self.failed();
+        (finished > 0).then(|| self.succeeded() as f64 / finished as f64)
+    }
+
+    /// succeeded / targeted.
+    pub fn success_rate_of_targeted(&self) -> Option<f64> {
+        (self.targeted > 0).then(|| self.succeeded() as f64 / self.targeted as f64)
+    }
+
+    /// From the activation to the moment a share `p` in (0, 1] of the targeted devices was
+    /// updated; none if that was not reached.
+    pub fn time_to_updated(&self, p: f64) -> Option<Time> {
+        let rank = (p * self.targeted as f64).ceil() as u64;
+        let span = self.latency(LatencyKind::ActivationToUpdated).at_rank(rank)?;
+        Some(Time(span.0))
+    }
+
+    pub fn merge(&mut self, other: &Tally) {
+        self.targeted += other.targeted;
+        add(&mut self.states, &other.states);
+        add(&mut self.failures, &other.failures);
+        add(&mut self.attempts, &other.attempts);
+        self.first_try_successes += other.first_try_successes;
+        add(&mut self.attempt_failures, &other.attempt_failures);
+        self.repushes += other.repushes;
+        self.retries += other.retries;
+        self.late_reports += other.late_reports;
+        self.bricked += other.bricked;
+        self.lapsed_permits += other.lapsed_permits;
+        self.downloads += other.downloads;
+        self.downloads_uninterrupted += other.downloads_uninterrupted;
+        self.interruptions += other.interruptions;
+        self.online_at_turn += other.online_at_turn;
+        self.turns += other.turns;
+        for (mine, theirs) in self.latencies.iter_mut().zip(&other.latencies) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+fn add(mine: &mut [u64], theirs: &[u64]) {
+    for (a, b) in mine.iter_mut().zip(theirs) {
+        *a += b;
+    }
+}
+
+/// Counts over time: one row per sampling instant, the first at 0, the last at the end.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Series {
+    pub times: Vec<Time>,
+    /// One row per instant and cohort: row `i * cohorts + c`.
+    pub rows: Vec<SeriesRow>,
+    /// Devices by version: row `i * versions + v`, in the order of `version_names`.
+    pub version_names: Vec<String>,
+    pub versions: Vec<u64>,
+}
+
+/// One cohort at one instant; cumulative from `pushes` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct SeriesRow {
+    pub states: [u64; STATES],
+    pub pushes: u64,
+    pub repushes: u64,
+    pub retries: u64,
+    pub late_reports: u64,
+}
+
+impl Outcome {
+    /// The whole fleet's numbers: the sum over the cohorts.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for cohort in &self.cohorts {
+            total.merge(&cohort.tally);
+        }
+        total
+    }
+}

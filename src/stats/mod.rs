@@ -1,0 +1,5 @@
+//! Counts and histograms that merge by addition.
+
+mod latency;
+
+pub use latency::Latency;
