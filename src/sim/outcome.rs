@@ -161,6 +161,21 @@ impl LatencyKind {
 }
 
 impl Tally {
+    /// Nothing counted; histograms of one fixed shape, whatever is merged into them.
+    pub fn full_range() -> Tally {
+        Tally { latencies: std::array::from_fn(|_| Latency::full_range()), ..Tally::default() }
+    }
+
+    /// Nothing is lost and nothing counted twice.
+    ///
+    /// # Panics
+    /// If open, succeeded, failed and canceled tasks do not add up to the targeted devices.
+    pub fn assert_conserved(&self) {
+        let sum = self.open() + self.succeeded() + self.failed() + self.canceled();
+        assert_eq!(sum, self.targeted, "tasks lost or counted twice");
+        assert_eq!(self.failures.iter().sum::<u64>(), self.failed(), "failures without a reason");
+    }
+
     pub fn count(&self, state: TaskState) -> u64 {
         self.states[state.index()]
     }
@@ -258,7 +273,7 @@ pub struct SeriesRow {
 impl Outcome {
     /// The whole fleet's numbers: the sum over the cohorts.
     pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
+        let mut total = Tally::full_range();
         for cohort in &self.cohorts {
             total.merge(&cohort.tally);
         }
