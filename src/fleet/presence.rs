@@ -2,6 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::dist::Law;
 use crate::model::{CohortId, DeviceId, Time};
 use crate::rng::{Purpose, Stream, Streams};
 
@@ -11,7 +12,7 @@ use super::cohort::{Cohort, Start};
 ///
 /// # Invariants
 /// `flight` is a valid index exactly while the device has a task under way.
-#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable, PartialEq, Eq)]
 #[repr(C)]
 pub struct Presence {
     /// From the top: end of the current period in µs (48 bits), cohort (12), stage (3),
@@ -97,10 +98,27 @@ impl Presence {
     /// Ends the current period at its end and draws the next.
     #[inline(always)]
     pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+        let mut stream = self.next_period(device, streams);
+        self.begin_period(self.next_law(cohort).sample(&mut stream));
+    }
+
+    /// The stream that the next period is drawn from.
+    #[inline(always)]
+    pub fn next_period(&self, device: DeviceId, streams: &Streams) -> Stream {
+        streams.stream(device, Purpose::Period, self.periods.wrapping_add(1))
+    }
+
+    /// The law of the next period.
+    #[inline(always)]
+    pub fn next_law<'c>(&self, cohort: &'c Cohort) -> &'c Law {
+        if self.online() { &cohort.off } else { &cohort.on }
+    }
+
+    /// Goes over to the next period, which lasts `micros`.
+    #[inline(always)]
+    pub fn begin_period(&mut self, micros: f64) {
         self.periods = self.periods.wrapping_add(1);
-        let mut stream = streams.stream(device, Purpose::Period, self.periods);
-        let law = if self.online() { &cohort.off } else { &cohort.on };
-        let until = end_of(self.until(), law.sample(&mut stream));
+        let until = end_of(self.until(), micros);
         self.word = until.0 << UNTIL_SHIFT | (self.word & LOW) ^ ONLINE;
     }
 

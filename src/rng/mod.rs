@@ -51,35 +51,49 @@ impl Streams {
         Stream {
             key: self.key,
             counter: [u64::from(device.0) | (purpose as u64) << 32, u64::from(index) << 16],
-            spare: None,
+            words: [0; 2],
+            left: 0,
         }
     }
 }
 
 /// A sequence of words; 2^17 of them before it would touch the stream of the next index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Stream {
     key: u64,
     counter: [u64; 2],
-    spare: Option<u64>,
+    words: [u64; 2],
+    left: u8,
 }
 
 impl Stream {
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
-        if let Some(word) = self.spare.take() {
-            return word;
+        if self.left == 0 {
+            self.fill();
         }
-        let [first, second] = philox2x64(self.counter, self.key);
-        self.counter[1] += 1;
-        self.spare = Some(second);
-        first
+        self.left -= 1;
+        self.words[1 - usize::from(self.left)]
     }
 
     /// Uniform on (0, 1), never 0 or 1, down to 2^-53.
     #[inline(always)]
     pub fn next_unit(&mut self) -> f64 {
         unit(self.next_u64())
+    }
+
+    /// The same stream with its first words computed, so that many can be computed at once.
+    #[inline(always)]
+    pub fn filled(mut self) -> Stream {
+        self.fill();
+        self
+    }
+
+    #[inline(always)]
+    fn fill(&mut self) {
+        self.words = philox2x64(self.counter, self.key);
+        self.counter[1] += 1;
+        self.left = 2;
     }
 }
 

@@ -7,6 +7,9 @@ use crate::model::{DeviceId, Time};
 use super::limiter::Limiter;
 use super::selection::Selection;
 
+/// How many entries ahead the fleet is told whom to look up.
+const FORESIGHT: usize = 8;
+
 /// Decides the pushes of a span of time, permit by permit.
 ///
 /// # Model
@@ -68,6 +71,8 @@ pub trait FleetView {
     fn is_online(&mut self, device: DeviceId) -> bool;
     /// Whether the device has been online and waiting ever since the entry was made.
     fn is_still_ready(&mut self, ready: &Ready) -> bool;
+    /// A hint that [`FleetView::is_still_ready`] will be asked soon.
+    fn expect(&mut self, _ready: &Ready) {}
 }
 
 impl Dispatcher {
@@ -125,6 +130,9 @@ impl Dispatcher {
 
     fn next_turn(&mut self, from: Time, fleet: &mut impl FleetView) -> Option<Turn> {
         while let Some(ready) = self.ready.pop_front() {
+            if let Some(later) = self.ready.get(FORESIGHT) {
+                fleet.expect(later);
+            }
             if fleet.is_still_ready(&ready) {
                 return Some(Turn::Ready { ready, at: self.limiter.take(from) });
             }

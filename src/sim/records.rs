@@ -5,6 +5,7 @@ use crate::model::DeviceId;
 use crate::scheduler::Task;
 
 use super::memory::Reserved;
+use super::prefetch::prefetch;
 
 /// A task under way: the device's side of it and the scheduler's.
 #[derive(Clone, Debug)]
@@ -116,6 +117,14 @@ impl Records {
     #[inline(always)]
     pub fn flight(&mut self, index: u32) -> &mut Flight {
         &mut self.flights[index as usize]
+    }
+
+    /// Fetches a flight that is about to be used.
+    #[inline(always)]
+    pub fn prefetch_flight(&self, index: u32) {
+        prefetch(&self.flights, index as usize);
+        // It may begin in one cache line and end in the next.
+        prefetch(&self.flights, index as usize + 1);
     }
 
     pub fn remove_flight(&mut self, index: u32) {

@@ -175,6 +175,11 @@ impl FleetView for View<'_, '_, '_> {
         let at = ready.device.0 as usize % self.shards.len();
         self.shards[at].is_still_ready(ready)
     }
+
+    fn expect(&mut self, ready: &Ready) {
+        let at = ready.device.0 as usize % self.shards.len();
+        self.shards[at].expect(ready);
+    }
 }
 
 impl Coordinator<'_, '_, '_> {

@@ -2,6 +2,7 @@
 
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
+use crate::rng::Stream;
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, OfflineTurn, Ready, Turn};
 
@@ -11,8 +12,38 @@ use super::prefetch::prefetch;
 use super::records::Records;
 use super::world::World;
 
-/// How far ahead records are fetched: enough to cover a memory latency with work.
-const AHEAD: usize = 12;
+/// Devices run together: enough to cover a memory latency with work on the others.
+const BLOCK: usize = 16;
+
+/// A few items on the stack.
+struct Batch<T> {
+    items: [T; BLOCK],
+    len: usize,
+}
+
+impl<T: Copy + Default> Default for Batch<T> {
+    fn default() -> Batch<T> {
+        Batch { items: [T::default(); BLOCK], len: 0 }
+    }
+}
+
+impl<T> Batch<T> {
+    #[inline(always)]
+    fn push(&mut self, item: T) {
+        self.items[self.len] = item;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    fn items(&self) -> &[T] {
+        &self.items[..self.len]
+    }
+
+    #[inline(always)]
+    fn items_mut(&mut self) -> &mut [T] {
+        &mut self.items[..self.len]
+    }
+}
 
 /// One shard: its devices, their future, and what became of them so far.
 ///
@@ -91,9 +122,13 @@ impl<'w> Shard<'w> {
         self.seek(tick);
         let end = self.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
-        for turn in inbox.drain(..) {
-            self.take_turn(turn, end);
+        for at in 0..inbox.len() {
+            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + BLOCK / 2) {
+                prefetch(self.records.presences(), ready.slot as usize);
+            }
+            self.take_turn(inbox[at], end);
         }
+        inbox.clear();
         self.inbox = inbox;
     }
 
@@ -102,6 +137,7 @@ impl<'w> Shard<'w> {
         self.take_turns(tick);
         let mut due = std::mem::take(&mut self.due);
         self.calendar.drain(tick, &mut due);
+        self.calendar.prefetch_chain(tick + 1);
         let end = self.world.ticks.start(tick + 1);
         self.run_due(&due, end);
         due.clear();
@@ -119,7 +155,7 @@ impl<'w> Shard<'w> {
         let mut moved = std::mem::take(&mut self.due);
         self.calendar.enter_era(era(tick), &mut moved);
         for at in 0..moved.len() {
-            let ahead = moved.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize);
+            let ahead = moved.get(at + BLOCK).map_or(usize::MAX, |slot| *slot as usize);
             prefetch(self.records.presences(), ahead);
             let due = self.next_due(moved[at]);
             // Whoever is due in another era is entered there; this entry has become void.
@@ -133,34 +169,85 @@ impl<'w> Shard<'w> {
 
     /// Runs each listed device to `end`, the end of the tick; void entries are passed over.
     fn run_due(&mut self, due: &[u32], end: Time) {
-        let world = self.world;
-        let mut flips = 0;
-        for (at, &slot) in due.iter().enumerate() {
-            let ahead = due.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize);
-            let presences = self.records.presences();
-            prefetch(presences, ahead);
-            let presence = &mut presences[slot as usize];
-            if !(presence.is_idle() && presence.flight == Presence::NO_FLIGHT) {
-                self.run_device(slot, end);
-                continue;
-            }
-            if presence.until() >= end {
-                continue;
-            }
-            let mut copy = *presence;
-            let device = self.records.device(slot);
-            let cohort = world.cohort(copy.cohort());
-            loop {
-                copy.flip(device, cohort, &world.streams);
-                flips += 1;
-                if copy.until() >= end {
-                    break;
-                }
-            }
-            *self.records.presence(slot) = copy;
-            self.enter(slot, copy.until());
+        let presences = self.records.presences();
+        due.iter().take(BLOCK).for_each(|slot| prefetch(presences, *slot as usize));
+        let mut first = 0;
+        for block in due.chunks(BLOCK) {
+            first += block.len();
+            let ahead = &due[first..due.len().min(first + BLOCK)];
+            self.run_block(block, ahead, end);
         }
-        self.events.flips += flips;
+    }
+
+    /// Runs a block of devices, and fetches the records of those in `ahead`.
+    ///
+    /// In steps over the whole block, so that the processor works on many devices at a time
+    /// and what a step needs is fetched while the one before works.
+    fn run_block(&mut self, block: &[u32], ahead: &[u32], end: Time) {
+        let world = self.world;
+        let mut idle = Batch::<(u32, Presence)>::default();
+        let mut busy = Batch::<u32>::default();
+        let presences = self.records.presences();
+        for slot in ahead {
+            prefetch(presences, *slot as usize);
+        }
+        for &slot in block {
+            let presence = self.records.presences()[slot as usize];
+            if presence.flight != Presence::NO_FLIGHT {
+                self.records.prefetch_flight(presence.flight);
+                busy.push(slot);
+            } else if !presence.is_idle() {
+                busy.push(slot);
+            } else if presence.until() < end {
+                idle.push((slot, presence));
+            }
+        }
+        let mut entries = Batch::<(u64, u32)>::default();
+        self.flip_idle(&mut idle, end, &mut entries);
+        for &slot in busy.items() {
+            if self.next_due(slot) < end
+                && let Some(due) = self.run_until(slot, end)
+                && due < world.until
+            {
+                entries.push((world.ticks.of(due), slot));
+            }
+        }
+        entries.items().iter().for_each(|(tick, _)| self.calendar.prefetch_entry(*tick));
+        entries.items().iter().for_each(|(tick, slot)| self.calendar.insert(*tick, *slot));
+    }
+
+    /// Runs devices with nothing but their network to `end`.
+    #[inline(always)]
+    fn flip_idle(&mut self, idle: &mut Batch<(u32, Presence)>, end: Time, entries: &mut Batch<(u64, u32)>) {
+        let world = self.world;
+        let mut streams = [Stream::default(); BLOCK];
+        for ((slot, presence), stream) in idle.items().iter().zip(&mut streams) {
+            let device = self.records.device(*slot);
+            *stream = presence.next_period(device, &world.streams).filled();
+        }
+        for ((_, presence), stream) in idle.items_mut().iter_mut().zip(&mut streams) {
+            let law = presence.next_law(world.cohort(presence.cohort()));
+            let micros = law.sample(stream);
+            presence.begin_period(micros);
+        }
+        for (slot, presence) in idle.items_mut() {
+            if self.records.presence(*slot).until() >= end {
+                // Entered twice, and run already.
+                continue;
+            }
+            self.events.flips += 1;
+            while presence.until() < end {
+                let device = self.records.device(*slot);
+                presence.flip(device, world.cohort(presence.cohort()), &world.streams);
+                self.events.flips += 1;
+            }
+            *self.records.presence(*slot) = *presence;
+            if presence.until() < world.until {
+                let tick = world.ticks.of(presence.until());
+                self.calendar.prefetch_head(tick);
+                entries.push((tick, *slot));
+            }
+        }
     }
 
     /// Enters the device under the tick of its next timer.
@@ -181,16 +268,6 @@ impl<'w> Shard<'w> {
                 let due = flight.attempt.due().min(flight.task.next_deadline());
                 presence.until().min(due)
             }
-        }
-    }
-
-    /// Runs a device to `end`, the end of the tick, and enters it again.
-    fn run_device(&mut self, slot: u32, end: Time) {
-        if self.next_due(slot) >= end {
-            return;
-        }
-        if let Some(due) = self.run_until(slot, end) {
-            self.enter(slot, due);
         }
     }
 
@@ -386,6 +463,11 @@ impl<'w> Shard<'w> {
     #[inline(always)]
     pub(super) fn tally(&mut self, cohort: CohortId) -> &mut Tally {
         &mut self.tallies[usize::from(cohort.0)]
+    }
+
+    /// Fetches what [`Shard::is_still_ready`] will look at.
+    pub fn expect(&mut self, ready: &Ready) {
+        prefetch(self.records.presences(), ready.slot as usize);
     }
 
     /// Whether the device has been online and waiting since the entry was made.
