@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
 /// One campaign on one fleet, and how to simulate it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Version of the scenario format; always 1.
     pub format: u32,
@@ -21,45 +24,58 @@ pub struct Scenario {
     /// The devices, and how they behave.
     pub fleet: Fleet,
     /// How to simulate.
+    #[serde(default)]
     pub run: Run,
 }
 
 /// The firmware package that is rolled out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Package {
     /// The version a device reports once it is updated.
     pub version: String,
     /// Size of the full image, e.g. "48 MiB". Needed where a cohort downloads over a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Bytes>,
     /// Sizes of delta images by the version they start from; others load the full image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub delta: BTreeMap<String, Bytes>,
 }
 
 /// The rollout's selection, pace and rules.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Campaign {
     /// A name for people; part of the results folder's name.
     pub name: String,
     /// Which of the matching devices are targeted.
+    #[serde(default)]
     pub select: Select,
     /// Only devices that run one of these versions; empty: any version but the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_versions: Vec<String>,
     /// Devices never targeted (device ids); wins over the white list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blacklist: Vec<String>,
     /// If given, only these devices (device ids) may be targeted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub whitelist: Vec<String>,
     /// How fast pushes leave.
     pub rate: PushRate,
     /// What an offline device's turn does.
+    #[serde(default)]
     pub offline: OfflineTurn,
     /// A task fails this long after its first progress report ("1 min" to "1440 min"); none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
     /// Automatic retry of failed attempts; none: an attempt that fails fails the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
 }
 
 /// Which of the matching devices are targeted.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Select {
     /// Every matching device.
     #[default]
@@ -73,18 +89,21 @@ pub enum Select {
 }
 
 /// How fast pushes leave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum PushRate {
     /// A token bucket: evenly spaced pushes, up to `burst` at once after a pause.
     Constant {
         /// e.g. "1000 /min" or "500 /s".
         rate: EventRate,
         /// Tokens the bucket holds; 1 spaces all pushes evenly.
+        #[serde(default = "one")]
         burst: u32,
     },
     /// At most `pushes` in each window, counted from the start of the campaign.
     FixedWindow {
         pushes: u32,
+        #[serde(default = "one_minute")]
         window: Span,
     },
     /// Every push leaves at once.
@@ -92,7 +111,8 @@ pub enum PushRate {
 }
 
 /// What an offline device's turn does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum OfflineTurn {
     /// It waits aside and takes its permit, ahead of the list, when it returns.
     #[default]
@@ -102,60 +122,79 @@ pub enum OfflineTurn {
 }
 
 /// Automatic retry of failed attempts; never after a timeout.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Retry {
     /// Retries after the first attempt.
     pub count: u8,
     /// From the failure to the retry.
+    #[serde(default)]
     pub interval: Span,
     /// Whether a retry takes a push permit as a first push does.
+    #[serde(default = "yes")]
     pub needs_permit: bool,
     /// Retry only if `source_versions` is given, as Alibaba does.
+    #[serde(default)]
     pub needs_source_version: bool,
 }
 
 /// The devices, and how they behave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Fleet {
     /// Number of devices of a generated fleet, named "0", "1", …; or give `inventory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<u32>,
     /// A CSV file with one row per device; its path is relative to the scenario file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<PathBuf>,
     /// Installed versions and their shares, e.g. { "4.1.3" = 0.8, "4.0.9" = 0.2 }.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
     /// Groups of devices with laws of their own; at least one.
     pub cohort: Vec<Cohort>,
 }
 
 /// Devices that share their laws.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Cohort {
     /// Name of the cohort; what the inventory's `cohort` column refers to.
     pub name: String,
     /// Share of a generated fleet, 0 to 1; all shares add up to 1. Not used with an inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// Installed versions and their shares, if they differ from the fleet's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
     /// When devices are reachable.
+    #[serde(default)]
     pub online: Online,
     /// Share of devices that are offline for good, 0 to 1.
+    #[serde(default)]
     pub never_returns: f64,
     /// From the offer's arrival to the first progress report.
+    #[serde(default)]
     pub reacts: Law<Span>,
     /// How long a download takes while the device is online.
     pub download: Download,
     /// What a download does after an interruption.
+    #[serde(default)]
     pub interrupted: Interrupted,
     /// Verification after the download.
+    #[serde(default)]
     pub verify: Law<Span>,
     /// Flashing and reboot after verification; goes on while offline.
+    #[serde(default)]
     pub install: Law<Span>,
     /// Probabilities per attempt that something goes wrong.
+    #[serde(default)]
     pub fails: Fails,
 }
 
 /// When devices are reachable.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Online {
     /// Always.
     #[default]
@@ -164,18 +203,21 @@ pub enum Online {
     Renewal {
         on: Law<Span>,
         off: Law<Span>,
+        #[serde(default)]
         start: Start,
     },
     /// As `renewal`, with both laws taken from measured durations in a CSV file
     /// (columns `state`: on|off, `duration_s`); each draw repeats one measured value.
     Measured {
         file: PathBuf,
+        #[serde(default)]
         start: Start,
     },
 }
 
 /// The state devices are in when the run begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// As at a random moment: long since running, in the middle of a period.
     #[default]
@@ -187,7 +229,8 @@ pub enum Start {
 }
 
 /// How long a download takes while the device is online.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Download {
     /// A law of the duration itself, drawn anew for each attempt.
     Takes(Law<Span>),
@@ -196,7 +239,8 @@ pub enum Download {
 }
 
 /// What a download does after an interruption.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Interrupted {
     /// It goes on where it was.
     #[default]
@@ -206,7 +250,8 @@ pub enum Interrupted {
 }
 
 /// Probabilities per attempt, 0 to 1 each, at most 1 together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Fails {
     /// Upgrade failed, code -1; reported at the end of the installation.
     pub upgrade: f64,
@@ -223,7 +268,8 @@ pub struct Fails {
 }
 
 /// How to simulate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Run {
     /// All random numbers follow from it.
     pub seed: u64,
@@ -232,6 +278,7 @@ pub struct Run {
     /// The run stops here if tasks are still open; at most "3000 d".
     pub until: Span,
     /// Distance of the points of the time series; none: about 500 points up to `until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_every: Option<Span>,
     /// Simulate every change between online and offline of every device, also of devices
     /// that nothing has touched. Same distributions, many more events.
@@ -278,7 +325,8 @@ pub enum Law<U> {
 }
 
 /// One exponential of a mixture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Branch<U> {
     /// Probability of this branch.
     pub share: f64,
@@ -296,10 +344,4 @@ fn one_minute() -> Span {
 
 fn yes() -> bool {
     true
-}
-
-impl<U: Default> Default for Law<U> {
-    fn default() -> Law<U> {
-        Law::Constant(U::default())
-    }
 }
