@@ -183,7 +183,11 @@ impl Tally {
 
     /// Tasks not final yet.
     pub fn open(&self) -> u64 {
-        TaskState::ALL.iter().filter(|s| !s.is_final()).map(|s| self.count(*s)).sum()
+        TaskState::ALL
+            .iter()
+            .filter(|s| !s.is_final())
+            .map(|s| self.count(*s))
+            .sum()
     }
 
     /// succeeded / (succeeded + failed): not started and in progress excluded.
@@ -201,7 +205,9 @@ impl Tally {
     /// updated; none if that was not reached.
     pub fn time_to_updated(&self, p: f64) -> Option<Time> {
         let rank = (p * self.targeted as f64).ceil() as u64;
-        let span = self.latency(LatencyKind::ActivationToUpdated).at_rank(rank)?;
+        let span = self
+            .latency(LatencyKind::ActivationToUpdated)
+            .at_rank(rank)?;
         Some(Time(span.0))
     }
 

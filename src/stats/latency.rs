@@ -16,7 +16,12 @@ pub struct Latency {
 impl Default for Latency {
     fn default() -> Latency {
         let histogram = Histogram::new_with_bounds(1, Time::NEVER.0, 3).expect("bounds are valid");
-        Latency { histogram, sum_us: 0, min_us: u64::MAX, max_us: 0 }
+        Latency {
+            histogram,
+            sum_us: 0,
+            min_us: u64::MAX,
+            max_us: 0,
+        }
     }
 }
 
@@ -30,7 +35,9 @@ impl Latency {
     }
 
     pub fn merge(&mut self, other: &Latency) {
-        self.histogram.add(&other.histogram).expect("all latencies share their bounds");
+        self.histogram
+            .add(&other.histogram)
+            .expect("all latencies share their bounds");
         self.sum_us += other.sum_us;
         self.min_us = self.min_us.min(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
@@ -67,7 +74,11 @@ impl Latency {
             return self.max();
         }
         (self.count() > 0).then(|| {
-            Span(self.histogram.value_at_quantile(q).clamp(self.min_us, self.max_us))
+            Span(
+                self.histogram
+                    .value_at_quantile(q)
+                    .clamp(self.min_us, self.max_us),
+            )
         })
     }
 
