@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 /// A text the user wrote, or an excerpt of it.
@@ -72,12 +72,12 @@ impl Problem {
         }
     }
 
-    fn groups(&self) -> Group<'_> {
+    fn group(&self) -> Group<'_> {
         let mut group = Level::ERROR
             .primary_title(self.message.as_str())
-            .elements(Vec::<Snippet<'_, annotate_snippets::Annotation<'_>>>::new());
+            .elements(Vec::<Snippet<'_, Annotation<'_>>>::new());
         if self.labels.is_empty() && !self.file.is_empty() {
-            group = group.element(annotate_snippets::Origin::path(self.file.as_str()));
+            group = group.element(Origin::path(self.file.as_str()));
         }
         let mut shown: Vec<&Arc<Source>> = Vec::new();
         for label in &self.labels {
@@ -97,10 +97,10 @@ impl Problem {
     }
 
     /// One source with every label in it; the problem's own place comes first.
-    fn snippet(&self, source: &Arc<Source>) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-        let mut snippet = Snippet::source(source.text.clone())
+    fn snippet<'a>(&'a self, source: &'a Arc<Source>) -> Snippet<'a, Annotation<'a>> {
+        let mut snippet = Snippet::source(source.text.as_str())
             .line_start(source.first_line)
-            .path(source.name.clone());
+            .path(source.name.as_str());
         for (position, label) in self.labels.iter().enumerate() {
             if !Arc::ptr_eq(source, &label.source) {
                 continue;
@@ -168,7 +168,7 @@ impl Problems {
         };
         let mut text = String::new();
         for problem in &self.0 {
-            text.push_str(&renderer.render(&[problem.groups()]));
+            text.push_str(&renderer.render(&[problem.group()]));
             text.push_str("\n\n");
         }
         text.push_str(&match self.0.len() {

@@ -95,18 +95,36 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
 
 /// One problem per line: what follows an error in its line is mostly an echo of it.
 fn syntax(findings: &mut Findings, errors: &[toml::de::Error], length: usize) {
+    /// Enough for a scenario; a file of another kind has an error in every line.
+    const SHOWN: usize = 20;
     let mut lines = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(length..length);
         let place = Place { source: 0, span };
         let message = format!("not valid TOML: {}", error.message());
-        findings.at(&place, &Path::root(), message, None);
+        let help = syntax_remedy(error.message()).map(str::to_owned);
+        findings.at(&place, &Path::root(), message, help);
         let line = findings.problems.last().map(|problem| problem.line);
         if lines.contains(&line) {
             findings.problems.pop();
         }
         lines.push(line);
+        if findings.problems.len() == SHOWN {
+            return;
+        }
     }
+}
+
+/// The parser names what it met; these are the mistakes behind it in a scenario.
+fn syntax_remedy(message: &str) -> Option<&'static str> {
+    if message.contains("duplicate key") {
+        return Some("give each key once; begin each entry of a list with [[fleet.cohort]]");
+    }
+    let value = [
+        "float", "integer", "number", "value", "literal", "date", "newline", "string",
+    ];
+    let about_value = value.iter().any(|word| message.contains(word));
+    about_value.then_some("put texts, versions and quantities in quotes, closed in the same line")
 }
 
 /// The scenario as TOML with every default filled in; it reads back to the same scenario.

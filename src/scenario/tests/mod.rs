@@ -4,6 +4,8 @@ mod agreement;
 mod fleets;
 mod messages;
 mod robustness;
+mod rules;
+mod sets;
 
 use std::path::Path;
 
@@ -69,6 +71,15 @@ fn refused(from: &str, to: &str) -> String {
     match read(&VALID.replace(from, to), &[]) {
         Ok(_) => panic!("{from:?} -> {to:?} was accepted"),
         Err(problems) => problems.to_string(),
+    }
+}
+
+/// Replacement in the valid scenario, and what the user must see.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+fn check(rows: &[Row]) {
+    for (from, to, parts) in rows {
+        has_all(&refused(from, to), parts);
     }
 }
 

@@ -105,3 +105,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn deep_and_wrong_files_are_answered() {
+    for open in ["a = [", "a = {b = ", "[a.", "["] {
+        print(read(&open.repeat(20_000), &[]));
+    }
+    let deep = format!("a={}1{}", "[".repeat(50_000), "]".repeat(50_000));
+    print(read(VALID, &[&deep]));
+    let noise = "%PDF \u{1}\n".repeat(20_000);
+    let problems = read(&noise, &[]).unwrap_err();
+    assert_eq!(problems.len(), 20);
+    print(Err(problems));
+}
