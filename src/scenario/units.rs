@@ -98,8 +98,8 @@ impl Unit for Span {
                 });
             }
             last = size;
-            let part = number.times(size).ok_or_else(|| inexact::<Span>())?;
-            total = total.checked_add(part).ok_or_else(|| inexact::<Span>())?;
+            let part = number.times(size).ok_or_else(inexact::<Span>)?;
+            total = total.checked_add(part).ok_or_else(inexact::<Span>)?;
             rest = after[end..].trim_start();
         }
         Ok(Span(total))
@@ -239,7 +239,7 @@ fn grouped(digits: &str) -> bool {
 fn single<U: Unit>(text: &str, units: &'static Table) -> Result<u64, UnitError> {
     let (number, after) = number::<U>(text, text.trim())?;
     let size = size_of::<U>(text, after, units)?;
-    number.times(size).ok_or_else(|| inexact::<U>())
+    number.times(size).ok_or_else(inexact::<U>)
 }
 
 fn size_of<U: Unit>(text: &str, unit: &str, units: &'static Table) -> Result<u128, UnitError> {
