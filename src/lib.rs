@@ -1,6 +1,9 @@
 //! Fleetstorm: a fleet simulator and load tester for over-the-air upgrade campaigns.
 
+pub mod dist;
+pub mod fleet;
 pub mod model;
+pub mod rng;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;

@@ -166,10 +166,7 @@ impl TaskState {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            TaskState::Succeeded
-                | TaskState::Failed(_)
-                | TaskState::Canceled
-                | TaskState::NotRequired
+            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Canceled | TaskState::NotRequired
         )
     }
 
@@ -248,10 +245,7 @@ impl DeviceStatus {
             DeviceStatus::NoUpdateRequired
         } else if !tasks.is_empty() && tasks.iter().all(|t| t.is_final()) {
             DeviceStatus::Upgraded
-        } else if tasks
-            .iter()
-            .any(|t| !waiting(t) && *t != TaskState::NotRequired)
-        {
+        } else if tasks.iter().any(|t| !waiting(t) && *t != TaskState::NotRequired) {
             DeviceStatus::Upgrading
         } else {
             DeviceStatus::NotUpgraded

@@ -1,6 +1,17 @@
 //! Virtual time: calendar, shards, coordinator.
 
+mod calendar;
+mod flights;
+mod gate;
+mod memory;
 pub mod outcome;
+mod prefetch;
+mod records;
 mod run;
+mod sampler;
+mod setup;
+mod shard;
+mod ticks;
+mod world;
 
 pub use run::{Options, Progress, run};

@@ -161,6 +161,21 @@ impl LatencyKind {
 }
 
 impl Tally {
+    /// Nothing counted; histograms of one fixed shape, whatever is merged into them.
+    pub fn full_range() -> Tally {
+        Tally { latencies: std::array::from_fn(|_| Latency::full_range()), ..Tally::default() }
+    }
+
+    /// Nothing is lost and nothing counted twice.
+    ///
+    /// # Panics
+    /// If open, succeeded, failed and canceled tasks do not add up to the targeted devices.
+    pub fn assert_conserved(&self) {
+        let sum = self.open() + self.succeeded() + self.failed() + self.canceled();
+        assert_eq!(sum, self.targeted, "tasks lost or counted twice");
+        assert_eq!(self.failures.iter().sum::<u64>(), self.failed(), "failures without a reason");
+    }
+
     pub fn count(&self, state: TaskState) -> u64 {
         self.states[state.index()]
     }
@@ -183,11 +198,7 @@ impl Tally {
 
     /// Tasks not final yet.
     pub fn open(&self) -> u64 {
-        TaskState::ALL
-            .iter()
-            .filter(|s| !s.is_final())
-            .map(|s| self.count(*s))
-            .sum()
+        TaskState::ALL.iter().filter(|s| !s.is_final()).map(|s| self.count(*s)).sum()
     }
 
     /// succeeded / (succeeded + failed): not started and in progress excluded.
@@ -205,9 +216,7 @@ impl Tally {
     /// updated; none if that was not reached.
     pub fn time_to_updated(&self, p: f64) -> Option<Time> {
         let rank = (p * self.targeted as f64).ceil() as u64;
-        let span = self
-            .latency(LatencyKind::ActivationToUpdated)
-            .at_rank(rank)?;
+        let span = self.latency(LatencyKind::ActivationToUpdated).at_rank(rank)?;
         Some(Time(span.0))
     }
 
@@ -264,7 +273,7 @@ pub struct SeriesRow {
 impl Outcome {
     /// The whole fleet's numbers: the sum over the cohorts.
     pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
+        let mut total = Tally::full_range();
         for cohort in &self.cohorts {
             total.merge(&cohort.tally);
         }

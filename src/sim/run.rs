@@ -1,10 +1,22 @@
-//! Running one scenario.
+//! The coordinator: decides at each boundary, lets the shards run to the next.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
-use super::outcome::Outcome;
-use crate::model::Time;
+use crate::model::{DeviceId, Span, Time};
 use crate::scenario::Loaded;
+use crate::scheduler::state::{QueueCause, STATES, TaskState};
+use crate::scheduler::{Dispatcher, FleetView, Ready, Selection, Turn};
+
+use super::gate::Gate;
+use super::outcome::{CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally};
+use super::records::Records;
+use super::sampler::Sampler;
+use super::setup::{self, Targets};
+use super::shard::Shard;
+use super::world::World;
 
 /// How to run, as opposed to what: none of it changes the result.
 pub struct Options<'a> {
@@ -32,6 +44,320 @@ pub struct Progress {
 ///
 /// # Invariants
 /// The result depends on the scenario alone, not on the number of threads.
-pub fn run(_loaded: &Loaded, _options: Options) -> Outcome {
-    unimplemented!()
+///
+/// # Errors
+/// If the system refuses memory for the fleet.
+pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
+    let world = setup::world(loaded);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(cores).clamp(1, THREADS_MAX);
+    let targets = setup::targets(loaded, &world, threads as u32);
+    let shards = shards(&world, &targets, threads)?;
+    let selection = Selection::new(targets.list.clone(), targets.targeted.clone());
+    let limiter = setup::limiter(&loaded.scenario.campaign.rate);
+    let every = loaded.scenario.run.sample_every.map(|span| sample_ticks(&world, span));
+    let gate = Gate::default();
+    std::thread::scope(|scope| {
+        let spawn = |at: usize| {
+            let (shards, gate) = (&shards, &gate);
+            scope.spawn(move || gate.work(|job| do_job(&mut lock(&shards[at]), job)))
+        };
+        let workers: Vec<Thread> = (1..threads).map(|at| spawn(at).thread().clone()).collect();
+        let _stop = StopOnDrop { gate: &gate, workers: &workers };
+        let coordinator = Coordinator {
+            world: &world,
+            shards: &shards,
+            gate: &gate,
+            workers: &workers,
+            dispatcher: Dispatcher::new(limiter, world.offline, selection),
+            sampler: Sampler::new(every, world.versions.names.clone()),
+            turns: Vec::new(),
+            options,
+        };
+        Ok(coordinator.run(&targets))
+    })
+}
+
+const THREADS_MAX: usize = 1024;
+
+/// Turns handed out in one go; bounds memory where a whole fleet is pushed in one tick.
+const TURNS_AT_ONCE: usize = 1 << 16;
+
+/// Below about this many events in a tick, waking the other threads costs more than it saves.
+const WORTH_SHARING: usize = 48;
+
+/// The run's distance of samples in whole ticks, at least one.
+fn sample_ticks(world: &World, every: Span) -> u64 {
+    (world.ticks.of(Time(every.0.saturating_sub(1))) + 1).max(1)
+}
+
+fn shards<'w>(world: &'w World, targets: &Targets, threads: usize) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
+    let count = world.devices.count();
+    let shard = |at: usize| {
+        let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;
+        let mut shard = Shard::new(world, records);
+        for (tally, targeted) in shard.tallies.iter_mut().zip(&targets.targeted_in[at]) {
+            tally.targeted = *targeted;
+            tally.states[TaskState::Queued(QueueCause::RateLimited).index()] = *targeted;
+        }
+        if at == 0 {
+            shard.versions.clone_from(&targets.versions);
+            for (tally, count) in shard.tallies.iter_mut().zip(&targets.not_required) {
+                tally.states[TaskState::NotRequired.index()] = *count;
+            }
+        }
+        Ok(Mutex::new(shard))
+    };
+    (0..threads).map(shard).collect()
+}
+
+fn lock<'a, 'w>(shard: &'a Mutex<Shard<'w>>) -> MutexGuard<'a, Shard<'w>> {
+    shard.lock().expect("a shard's thread panicked")
+}
+
+/// What a gate's job number means.
+#[derive(Clone, Copy, PartialEq)]
+enum Job {
+    Populate,
+    TakeTurns,
+    Run,
+}
+
+fn encode(job: Job, tick: u64) -> u64 {
+    tick << 2 | job as u64
+}
+
+fn do_job(shard: &mut Shard, code: u64) {
+    let tick = code >> 2;
+    match code & 3 {
+        code if code == Job::Populate as u64 => shard.populate(),
+        code if code == Job::TakeTurns as u64 => shard.take_turns(tick),
+        _ => shard.run(tick),
+    }
+}
+
+/// Lets the workers go, also when the coordinator panics.
+struct StopOnDrop<'a> {
+    gate: &'a Gate,
+    workers: &'a [Thread],
+}
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.gate.stop(self.workers);
+    }
+}
+
+struct Coordinator<'a, 'w, 'o> {
+    world: &'w World,
+    shards: &'a [Mutex<Shard<'w>>],
+    gate: &'a Gate,
+    workers: &'a [Thread],
+    dispatcher: Dispatcher,
+    sampler: Sampler,
+    turns: Vec<Turn>,
+    options: Options<'o>,
+}
+
+/// The shards between two ticks, when the coordinator has them to itself.
+struct View<'a, 'b, 'w> {
+    shards: &'b mut [MutexGuard<'a, Shard<'w>>],
+    tick: u64,
+}
+
+impl FleetView for View<'_, '_, '_> {
+    fn is_online(&mut self, device: DeviceId) -> bool {
+        let at = device.0 as usize % self.shards.len();
+        self.shards[at].is_online(device, self.tick)
+    }
+
+    fn is_still_ready(&mut self, ready: &Ready) -> bool {
+        let at = ready.device.0 as usize % self.shards.len();
+        self.shards[at].is_still_ready(ready)
+    }
+}
+
+impl Coordinator<'_, '_, '_> {
+    fn run(mut self, targets: &Targets) -> Outcome {
+        self.share(encode(Job::Populate, 0), usize::MAX);
+        let mut tick = 0;
+        let mut reported = Instant::now();
+        let mut boundaries = 0u64;
+        let ended = loop {
+            self.turn_out(tick);
+            let load = self.load_at(tick);
+            self.share(encode(Job::Run, tick), load);
+            let next = match self.next_boundary(tick) {
+                Ok(next) => next,
+                Err(ended) => break ended,
+            };
+            self.sample(next);
+            tick = next;
+            boundaries += 1;
+            if boundaries.is_multiple_of(64) && reported.elapsed() > Duration::from_millis(100) {
+                reported = Instant::now();
+                self.report(tick);
+            }
+        };
+        self.finish(tick, ended, targets)
+    }
+
+    /// Plans the pushes of `tick` and hands them to the shards.
+    fn turn_out(&mut self, tick: u64) {
+        let (from, to) = (self.world.ticks.start(tick), self.world.ticks.start(tick + 1));
+        let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
+        let mut ready = Vec::new();
+        for shard in &mut shards {
+            ready.append(&mut shard.ready);
+        }
+        self.dispatcher.add_ready(&mut ready);
+        loop {
+            let mut view = View { shards: &mut shards, tick };
+            let more = self.dispatcher.plan(from, to, &mut view, &mut self.turns, TURNS_AT_ONCE);
+            for turn in self.turns.drain(..) {
+                let at = turn.device().0 as usize % shards.len();
+                shards[at].inbox.push(turn);
+            }
+            if !more || self.options.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            drop(shards);
+            self.share(encode(Job::TakeTurns, tick), usize::MAX);
+            shards = self.shards.iter().map(lock).collect();
+        }
+    }
+
+    fn load_at(&self, tick: u64) -> usize {
+        self.shards.iter().map(|shard| lock(shard).load_at(tick)).sum()
+    }
+
+    /// Has each shard do the job, on all threads if there is enough of it.
+    fn share(&self, job: u64, load: usize) {
+        if self.workers.is_empty() || load < WORTH_SHARING {
+            return self.shards.iter().for_each(|shard| do_job(&mut lock(shard), job));
+        }
+        self.gate.open(job, self.workers);
+        do_job(&mut lock(&self.shards[0]), job);
+        self.gate.wait(self.workers.len());
+    }
+
+    /// The next tick that has something to do, or why there is none.
+    fn next_boundary(&self, tick: u64) -> Result<u64, Ended> {
+        let (mut open, mut ready, mut next) = (0, false, u64::MAX);
+        for shard in self.shards {
+            let shard = lock(shard);
+            open += shard.open();
+            ready |= !shard.ready.is_empty();
+            next = next.min(shard.next_tick().unwrap_or(u64::MAX));
+        }
+        if open == 0 {
+            return Err(Ended::AllFinal);
+        }
+        if self.options.stop.load(Ordering::Relaxed) {
+            return Err(Ended::Interrupted);
+        }
+        let following = self.world.ticks.start(tick + 1);
+        let permit = match ready {
+            true => self.dispatcher.next_permit(following),
+            false => self.dispatcher.next_deadline(following),
+        };
+        if !permit.is_never() {
+            next = next.min(self.world.ticks.of(permit));
+        }
+        match next {
+            u64::MAX => Err(Ended::NothingLeft),
+            next if self.world.ticks.start(next) >= self.world.until => Err(Ended::Until),
+            next => Ok(next),
+        }
+    }
+
+    /// Rows of the series up to the start of tick `to`.
+    fn sample(&mut self, to: u64) {
+        if !self.sampler.is_due(to) {
+            return;
+        }
+        let (rows, versions) = self.rows();
+        let ticks = self.world.ticks;
+        self.sampler.advance(to, |tick| ticks.start(tick), &rows, &versions);
+    }
+
+    fn rows(&self) -> (Vec<SeriesRow>, Vec<u64>) {
+        let mut rows = vec![SeriesRow::default(); self.world.cohorts.len()];
+        let mut versions = vec![0u64; self.world.versions.names.len()];
+        for shard in self.shards {
+            let shard = lock(shard);
+            for (row, tally) in rows.iter_mut().zip(&shard.tallies) {
+                add_to_row(row, tally);
+            }
+            for (sum, count) in versions.iter_mut().zip(&shard.versions) {
+                // A shard's count may be negative, modulo 2^64; the sum is not.
+                *sum = sum.wrapping_add(*count);
+            }
+        }
+        (rows, versions)
+    }
+
+    fn report(&mut self, tick: u64) {
+        let (mut targeted, mut open, mut events) = (0, 0, Events::default());
+        for shard in self.shards {
+            let shard = lock(shard);
+            targeted += shard.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
+            open += shard.open();
+            events.merge(&shard.events);
+        }
+        (self.options.progress)(Progress {
+            now: self.world.ticks.start(tick),
+            until: self.world.until,
+            targeted,
+            finished: targeted - open,
+            events: events.total(),
+        });
+    }
+
+    fn finish(self, tick: u64, ended: Ended, targets: &Targets) -> Outcome {
+        let end = match ended {
+            Ended::Until => self.world.until,
+            Ended::AllFinal | Ended::NothingLeft | Ended::Interrupted => {
+                self.world.ticks.start(tick + 1)
+            }
+        };
+        let (rows, versions) = self.rows();
+        let mut events = Events::default();
+        let mut cohorts: Vec<CohortOutcome> = self
+            .world
+            .cohort_names
+            .iter()
+            .zip(&targets.devices)
+            .map(|(name, devices)| CohortOutcome {
+                name: name.clone(),
+                devices: *devices,
+                tally: Tally::full_range(),
+            })
+            .collect();
+        for shard in self.shards {
+            let shard = lock(shard);
+            events.merge(&shard.events);
+            for (cohort, tally) in cohorts.iter_mut().zip(&shard.tallies) {
+                cohort.tally.merge(tally);
+            }
+        }
+        cohorts.iter().for_each(|cohort| cohort.tally.assert_conserved());
+        let names = self.world.versions.names.iter().cloned();
+        let versions_at_end = names.zip(versions.iter().copied()).filter(|(_, n)| *n > 0).collect();
+        let mut sampler = self.sampler;
+        let ticks = self.world.ticks;
+        sampler.advance(ticks.of(end), |tick| ticks.start(tick), &rows, &versions);
+        let series: Series = sampler.finish(end, &rows, &versions);
+        Outcome { ended, end, cohorts, series, versions: versions_at_end, events }
+    }
+}
+
+fn add_to_row(row: &mut SeriesRow, tally: &Tally) {
+    for at in 0..STATES {
+        row.states[at] += tally.states[at];
+    }
+    row.pushes += tally.attempts.iter().sum::<u64>();
+    row.repushes += tally.repushes;
+    row.retries += tally.retries;
+    row.late_reports += tally.late_reports;
 }

@@ -14,30 +14,31 @@ pub struct Latency {
 }
 
 impl Default for Latency {
+    /// Grows with what it records.
     fn default() -> Latency {
-        let histogram = Histogram::new_with_bounds(1, Time::NEVER.0, 3).expect("bounds are valid");
-        Latency {
-            histogram,
-            sum_us: 0,
-            min_us: u64::MAX,
-            max_us: 0,
-        }
+        let histogram = Histogram::new(3).expect("three digits are valid");
+        Latency { histogram, sum_us: 0, min_us: u64::MAX, max_us: 0 }
     }
 }
 
 impl Latency {
+    /// An empty one that has room for every span from the start, so that its shape, and the
+    /// bytes it is written in, do not depend on the order of records.
+    pub fn full_range() -> Latency {
+        let histogram = Histogram::new_with_bounds(1, Time::NEVER.0, 3).expect("bounds are valid");
+        Latency { histogram, ..Latency::default() }
+    }
+
     #[inline]
     pub fn record(&mut self, span: Span) {
-        self.histogram.saturating_record(span.0);
+        self.histogram.record(span.0).expect("a histogram that grows takes every span");
         self.sum_us += u128::from(span.0);
         self.min_us = self.min_us.min(span.0);
         self.max_us = self.max_us.max(span.0);
     }
 
     pub fn merge(&mut self, other: &Latency) {
-        self.histogram
-            .add(&other.histogram)
-            .expect("all latencies share their bounds");
+        self.histogram.add(&other.histogram).expect("a histogram that grows takes every other");
         self.sum_us += other.sum_us;
         self.min_us = self.min_us.min(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
@@ -74,11 +75,7 @@ impl Latency {
             return self.max();
         }
         (self.count() > 0).then(|| {
-            Span(
-                self.histogram
-                    .value_at_quantile(q)
-                    .clamp(self.min_us, self.max_us),
-            )
+            Span(self.histogram.value_at_quantile(q).clamp(self.min_us, self.max_us))
         })
     }
 

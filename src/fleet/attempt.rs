@@ -1,0 +1,278 @@
+//! One try of a device at an update: from the offer to the final report.
+
+use crate::dist::Law;
+use crate::model::{DeviceId, Span, Time};
+use crate::rng::{Purpose, Stream, Streams};
+
+use super::cohort::{Cohort, DownloadLaw};
+
+/// The device's side of an attempt.
+///
+/// Feed it with [`Attempt::connected`] and [`Attempt::disconnected`]; whenever
+/// [`Attempt::due`] has come, call [`Attempt::step`] until it has nothing more to report.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// End of the phase in µs while `running`, else what is left of it.
+    work: u64,
+    /// When the offer left, then the start of the download, then its end.
+    since: Time,
+    phase: Phase,
+    verdict: Verdict,
+    running: bool,
+    /// Attempt number from 1.
+    pub number: u8,
+    interruptions: u16,
+    /// Version the device runs, as an index into the run's list of versions.
+    pub version: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The offer is kept for the device, which is offline.
+    Offered,
+    /// Has the offer, has not begun.
+    Reacting,
+    /// Would begin the download, but is offline.
+    Blocked,
+    Downloading,
+    Verifying,
+    Installing,
+    /// The result is known to the device, not yet to the scheduler.
+    Reporting,
+    /// Bricked: nothing will ever come.
+    Silent,
+    /// Reported; nothing to do unless [`Attempt::rest`] set an alarm.
+    Over,
+}
+
+/// What an attempt comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Reports the target version.
+    #[default]
+    Target,
+    /// Code -1, at the end of the installation.
+    Upgrade,
+    /// Code -2, at the end of the download.
+    Download,
+    /// Code -3, at the end of verification.
+    Verify,
+    /// Code -4, at the end of the installation.
+    Flash,
+    /// Comes back with a version that is neither source nor target.
+    WrongVersion,
+    /// Never reports again.
+    Brick,
+}
+
+/// What a device tells the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The download begins; `took` is the time since the offer left.
+    Progress { took: Span },
+    /// The download ended well; verification and installation begin.
+    Downloaded { took: Span, interruptions: u16 },
+    /// The final result; `took` is the time since the download's end, or since its start if
+    /// the download itself failed.
+    Result { verdict: Verdict, took: Span },
+    /// The alarm of [`Attempt::rest`].
+    Rested,
+    /// Tells nobody: the device has bricked.
+    Silence,
+}
+
+/// What a device's fate follows from.
+#[derive(Clone, Copy)]
+pub struct Luck<'a> {
+    pub device: DeviceId,
+    pub cohort: &'a Cohort,
+    pub streams: &'a Streams,
+    /// Size of the image for this device, in bits.
+    pub image_bits: f64,
+    /// The device's own link rate in bit/s, 0 to draw it from the cohort's law.
+    pub link_bps: u64,
+}
+
+impl Attempt {
+    /// Begins attempt `number` with an offer that reaches the device now, or is kept for it.
+    #[inline]
+    pub fn offer(now: Time, online: bool, number: u8, version: u16, luck: &Luck) -> Attempt {
+        let mut stream = luck.stream(Purpose::Attempt, number);
+        let mut attempt = Attempt {
+            work: 0,
+            since: now,
+            phase: Phase::Offered,
+            verdict: luck.cohort.failures.verdict(stream.next_u64()),
+            running: false,
+            number,
+            interruptions: 0,
+            version,
+        };
+        if online {
+            attempt.react(now, luck);
+        }
+        attempt
+    }
+
+    /// When [`Attempt::step`] has something to do.
+    #[inline(always)]
+    pub fn due(&self) -> Time {
+        if self.running { Time(self.work) } else { Time::NEVER }
+    }
+
+    /// Nothing is left to happen in this attempt.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over | Phase::Silent)
+    }
+
+    /// The device has bricked.
+    pub fn is_silent(&self) -> bool {
+        self.phase == Phase::Silent
+    }
+
+    /// Sets an alarm for a device whose attempt is over.
+    pub fn rest(&mut self, until: Time) {
+        assert!(self.phase == Phase::Over, "only a finished attempt rests");
+        self.work = until.0;
+        self.running = true;
+    }
+
+    /// The device is back on the network.
+    pub fn connected(&mut self, now: Time, luck: &Luck) {
+        match self.phase {
+            Phase::Offered => self.react(now, luck),
+            Phase::Blocked => self.begin(Phase::Reacting, now, Span::ZERO),
+            Phase::Downloading => {
+                let left =
+                    if luck.cohort.restarts { self.download_span(luck) } else { Span(self.work) };
+                self.begin(Phase::Downloading, now, left);
+            }
+            Phase::Reporting => self.begin(Phase::Reporting, now, Span::ZERO),
+            Phase::Reacting | Phase::Verifying | Phase::Installing | Phase::Silent | Phase::Over => {}
+        }
+    }
+
+    /// The device left the network; only a download waits for it.
+    pub fn disconnected(&mut self, now: Time) {
+        if self.phase == Phase::Downloading {
+            self.work -= now.0;
+            self.running = false;
+            self.interruptions = self.interruptions.saturating_add(1);
+        }
+    }
+
+    /// Whether the offer has reached the device and nothing was heard from it yet.
+    pub fn is_delivered_unheard(&self) -> bool {
+        matches!(self.phase, Phase::Reacting | Phase::Blocked)
+    }
+
+    /// Does what is due at `now`, and tells what the scheduler hears of it.
+    ///
+    /// Call it again until it returns `None`.
+    #[inline]
+    pub fn step(&mut self, now: Time, online: bool, luck: &Luck) -> Option<Report> {
+        while self.running && self.work <= now.0 {
+            let report = match self.phase {
+                Phase::Reacting if online => {
+                    let took = now.since(self.since);
+                    self.since = now;
+                    self.begin(Phase::Downloading, now, self.download_span(luck));
+                    Some(Report::Progress { took })
+                }
+                Phase::Reacting => self.halt(Phase::Blocked),
+                Phase::Downloading => Some(self.end_download(now, luck)),
+                Phase::Verifying if self.verdict == Verdict::Verify => self.conclude(now),
+                Phase::Verifying => {
+                    let takes = luck.draw(&luck.cohort.install, Purpose::Install, self.number);
+                    self.begin(Phase::Installing, now, takes);
+                    None
+                }
+                Phase::Installing if self.verdict == Verdict::Brick => {
+                    self.halt(Phase::Silent);
+                    Some(Report::Silence)
+                }
+                Phase::Installing => self.conclude(now),
+                Phase::Reporting if online => {
+                    self.halt(Phase::Over);
+                    let took = now.since(self.since);
+                    Some(Report::Result { verdict: self.verdict, took })
+                }
+                Phase::Reporting => self.halt(Phase::Reporting),
+                Phase::Over => {
+                    self.running = false;
+                    Some(Report::Rested)
+                }
+                Phase::Offered | Phase::Blocked | Phase::Silent => unreachable!("never running"),
+            };
+            if report.is_some() {
+                return report;
+            }
+        }
+        None
+    }
+
+    fn react(&mut self, now: Time, luck: &Luck) {
+        let takes = luck.draw(&luck.cohort.reaction, Purpose::Reaction, self.number);
+        self.begin(Phase::Reacting, now, takes);
+    }
+
+    fn end_download(&mut self, now: Time, luck: &Luck) -> Report {
+        let took = now.since(self.since);
+        if self.verdict == Verdict::Download {
+            self.halt(Phase::Over);
+            return Report::Result { verdict: Verdict::Download, took };
+        }
+        self.since = now;
+        let takes = luck.draw(&luck.cohort.verify, Purpose::Verify, self.number);
+        self.begin(Phase::Verifying, now, takes);
+        Report::Downloaded { took, interruptions: self.interruptions }
+    }
+
+    fn begin(&mut self, phase: Phase, now: Time, takes: Span) {
+        self.phase = phase;
+        self.work = (now + takes).0;
+        self.running = true;
+    }
+
+    /// The result is known; it is reported at once or when the device returns.
+    fn conclude(&mut self, now: Time) -> Option<Report> {
+        self.begin(Phase::Reporting, now, Span::ZERO);
+        None
+    }
+
+    fn halt(&mut self, phase: Phase) -> Option<Report> {
+        self.phase = phase;
+        self.running = false;
+        None
+    }
+
+    fn download_span(&self, luck: &Luck) -> Span {
+        match &luck.cohort.download {
+            DownloadLaw::Takes(law) => {
+                let mut stream = luck.stream(Purpose::Attempt, self.number);
+                stream.next_u64();
+                Span::from_micros_f64(law.sample(&mut stream))
+            }
+            DownloadLaw::Link(law) => {
+                let bps = match luck.link_bps {
+                    0 => law.sample(&mut luck.stream(Purpose::Link, 0)),
+                    own => own as f64,
+                };
+                Span::from_micros_f64(luck.image_bits / bps * 1e6)
+            }
+        }
+    }
+}
+
+impl Luck<'_> {
+    #[inline(always)]
+    fn draw(&self, law: &Law, purpose: Purpose, number: u8) -> Span {
+        Span::from_micros_f64(law.sample(&mut self.stream(purpose, number)))
+    }
+
+    #[inline(always)]
+    fn stream(&self, purpose: Purpose, number: u8) -> Stream {
+        self.streams.stream(self.device, purpose, u32::from(number))
+    }
+}

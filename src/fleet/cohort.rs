@@ -1,0 +1,92 @@
+//! The laws that the devices of one cohort share, ready for sampling; times in microseconds.
+
+use crate::dist::Law;
+use crate::rng::threshold;
+
+use super::attempt::Verdict;
+
+/// One cohort's laws.
+#[derive(Clone, Debug)]
+pub struct Cohort {
+    pub start: Start,
+    pub on: Law,
+    pub off: Law,
+    /// A device whose word lies below is offline for good.
+    pub never_returns: u64,
+    /// Else, below this, it is online at a random instant.
+    pub online_below: u64,
+    pub reaction: Law,
+    pub download: DownloadLaw,
+    /// A download starts anew after an interruption.
+    pub restarts: bool,
+    pub verify: Law,
+    pub install: Law,
+    pub failures: Failures,
+}
+
+/// How devices begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Online without end.
+    Always,
+    /// In the middle of a period, as at a random instant.
+    Equilibrium,
+    /// At the beginning of an online period.
+    Online,
+    /// At the beginning of an offline period.
+    Offline,
+}
+
+/// How long a download takes.
+#[derive(Clone, Debug)]
+pub enum DownloadLaw {
+    /// Microseconds, drawn for each attempt.
+    Takes(Law),
+    /// Bits per second, drawn once per device.
+    Link(Law),
+}
+
+impl Cohort {
+    /// The words below which a device is gone, and below which it is online.
+    ///
+    /// # Panics
+    /// If an equilibrium is asked of periods without a finite mean.
+    pub fn presence_thresholds(start: Start, on: &Law, off: &Law, never_returns: f64) -> (u64, u64) {
+        let online = match start {
+            Start::Always | Start::Online => 1.0,
+            Start::Offline => 0.0,
+            Start::Equilibrium => {
+                let mean = on.mean() + off.mean();
+                assert!(mean.is_finite(), "no equilibrium: infinite mean");
+                on.mean() / mean
+            }
+        };
+        (threshold(never_returns), threshold(never_returns + (1.0 - never_returns) * online))
+    }
+}
+
+/// What comes of an attempt, by cumulated thresholds over a word.
+#[derive(Clone, Debug, Default)]
+pub struct Failures {
+    below: [(u64, Verdict); 6],
+}
+
+impl Failures {
+    /// From the probabilities of the six ways to fail; together at most 1.
+    pub fn new(probabilities: [(f64, Verdict); 6]) -> Failures {
+        let mut sum = 0.0;
+        let below = probabilities.map(|(p, verdict)| {
+            sum += p;
+            (threshold(sum), verdict)
+        });
+        Failures { below }
+    }
+
+    #[inline(always)]
+    pub fn verdict(&self, word: u64) -> Verdict {
+        if word >= self.below[5].0 {
+            return Verdict::Target;
+        }
+        self.below.iter().find(|(limit, _)| word < *limit).map_or(Verdict::Target, |(_, v)| *v)
+    }
+}

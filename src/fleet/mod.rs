@@ -1,0 +1,11 @@
+//! The virtual device: presence on the network, and what it does with an offer.
+//!
+//! Nothing here knows whether time is virtual or real.
+
+mod attempt;
+mod cohort;
+mod presence;
+
+pub use attempt::{Attempt, Luck, Report, Verdict};
+pub use cohort::{Cohort, DownloadLaw, Failures, Start};
+pub use presence::{Presence, Stage};

@@ -1,0 +1,161 @@
+//! Whether a device is online, until when, and where it stands in the push order.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::model::{CohortId, DeviceId, Time};
+use crate::rng::{Purpose, Stream, Streams};
+
+use super::cohort::{Cohort, Start};
+
+/// A device as the calendar sees it, in sixteen bytes.
+///
+/// # Invariants
+/// `flight` is a valid index exactly while the device has a task under way.
+#[derive(Clone, Copy, Debug, Pod, Zeroable, PartialEq, Eq)]
+#[repr(C)]
+pub struct Presence {
+    /// From the top: end of the current period in µs (48 bits), cohort (12), stage (3),
+    /// online (1).
+    word: u64,
+    /// Periods begun; names the next draw, and tells whether the device stayed in one period.
+    pub periods: u32,
+    /// Index of the task under way, or [`Presence::NO_FLIGHT`].
+    pub flight: u32,
+}
+
+/// Where a device stands in the push order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// Nothing to push: no turn yet, or no task any more.
+    Idle = 0,
+    /// Offline; joins the ready queue when it returns.
+    Waiting = 1,
+    /// Online and in the ready queue.
+    Ready = 2,
+    /// Pushed.
+    Pushed = 3,
+}
+
+const ONLINE: u64 = 1;
+const STAGE: u64 = 0b1110;
+const COHORT_SHIFT: u32 = 4;
+const UNTIL_SHIFT: u32 = 16;
+const LOW: u64 = (1 << UNTIL_SHIFT) - 1;
+
+impl Presence {
+    pub const NO_FLIGHT: u32 = u32::MAX;
+    pub const COHORTS_MAX: usize = 1 << 12;
+
+    pub fn new(cohort: CohortId, online: bool, until: Time) -> Presence {
+        let word = until.0 << UNTIL_SHIFT | u64::from(cohort.0) << COHORT_SHIFT | u64::from(online);
+        Presence { word, periods: 0, flight: Presence::NO_FLIGHT }
+    }
+
+    /// The record of no device: nothing is ever due in it.
+    pub fn nobody() -> Presence {
+        Presence::new(CohortId(0), false, Time::NEVER)
+    }
+
+    #[inline(always)]
+    pub fn online(&self) -> bool {
+        self.word & ONLINE != 0
+    }
+
+    /// When the current period ends.
+    #[inline(always)]
+    pub fn until(&self) -> Time {
+        Time(self.word >> UNTIL_SHIFT)
+    }
+
+    #[inline(always)]
+    pub fn stage(&self) -> Stage {
+        match (self.word & STAGE) >> 1 {
+            0 => Stage::Idle,
+            1 => Stage::Waiting,
+            2 => Stage::Ready,
+            _ => Stage::Pushed,
+        }
+    }
+
+    #[inline(always)]
+    pub fn set_stage(&mut self, stage: Stage) {
+        self.word = self.word & !STAGE | (stage as u64) << 1;
+    }
+
+    /// Neither in the push order nor pushed.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        self.word & STAGE == 0
+    }
+
+    #[inline(always)]
+    pub fn cohort(&self) -> CohortId {
+        CohortId(((self.word & LOW) >> COHORT_SHIFT) as u16)
+    }
+
+    /// Ends the current period at its end and draws the next.
+    #[inline(always)]
+    pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+        self.periods = self.periods.wrapping_add(1);
+        let mut stream = streams.stream(device, Purpose::Period, self.periods);
+        let law = if self.online() { &cohort.off } else { &cohort.on };
+        let until = end_of(self.until(), law.sample(&mut stream));
+        self.word = until.0 << UNTIL_SHIFT | (self.word & LOW) ^ ONLINE;
+    }
+
+    /// The state of a device at its first touch, drawn exactly.
+    ///
+    /// # Model
+    /// In equilibrium: online with the long-run share, and the rest of the period under way
+    /// length-biased. From a common start: the periods since then, one by one.
+    pub fn first(device: DeviceId, id: CohortId, now: Time, cohort: &Cohort, streams: &Streams) -> Presence {
+        let mut stream = streams.stream(device, Purpose::FirstPresence, 0);
+        let word = stream.next_u64();
+        if word < cohort.never_returns {
+            return Presence::new(id, false, Time::NEVER);
+        }
+        let online = match cohort.start {
+            Start::Always => return Presence::new(id, true, Time::NEVER),
+            Start::Equilibrium => word < cohort.online_below,
+            Start::Online => true,
+            Start::Offline => false,
+        };
+        if cohort.start == Start::Equilibrium {
+            let until = end_of(now, rest_of_period(cohort, online, &mut stream));
+            return Presence::new(id, online, until);
+        }
+        let law = if online { &cohort.on } else { &cohort.off };
+        let first = end_of(Time::ZERO, law.sample(&mut streams.stream(device, Purpose::Period, 0)));
+        let mut presence = Presence::new(id, online, first);
+        while presence.until() <= now && !presence.until().is_never() {
+            presence.flip(device, cohort, streams);
+        }
+        presence
+    }
+
+    /// Whether [`Presence::first`] would find the device online, at less cost.
+    pub fn first_online(device: DeviceId, id: CohortId, now: Time, cohort: &Cohort, streams: &Streams) -> bool {
+        match cohort.start {
+            Start::Always if cohort.never_returns == 0 => true,
+            Start::Always | Start::Equilibrium => {
+                let word = streams.stream(device, Purpose::FirstPresence, 0).next_u64();
+                word >= cohort.never_returns && word < cohort.online_below
+            }
+            Start::Online | Start::Offline => {
+                Presence::first(device, id, now, cohort, streams).online()
+            }
+        }
+    }
+}
+
+fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {
+    if online { cohort.on.sample_residual(stream) } else { cohort.off.sample_residual(stream) }
+}
+
+/// A period lasts at least one microsecond, so that time goes on.
+#[inline(always)]
+fn end_of(start: Time, micros: f64) -> Time {
+    let length = (micros as u64).max(1);
+    Time(start.0.saturating_add(length).min(Time::NEVER.0))
+}

@@ -1,0 +1,189 @@
+//! Keyed randomness: every number follows from (seed, device, purpose, index) alone.
+//!
+//! Thread count, event order and policy shift no draw, so two policies compared on one seed
+//! differ by the policy alone.
+
+mod philox;
+
+pub use philox::{philox2x64, philox4x32, philox4x64};
+
+use crate::model::DeviceId;
+
+/// What a number is drawn for; one more draw for one purpose shifts no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Whether a device is online at its first touch, and for how long.
+    FirstPresence,
+    /// Later online and offline periods; indexed by the period's number.
+    Period,
+    /// The device's link rate.
+    Link,
+    /// The version installed before the campaign.
+    Version,
+    /// Whether a percentage selection takes the device.
+    Selection,
+    /// What comes of an attempt, and its download; indexed by attempt.
+    Attempt,
+    /// From the offer to the first progress; indexed by attempt.
+    Reaction,
+    /// Verification; indexed by attempt.
+    Verify,
+    /// Installation; indexed by attempt.
+    Install,
+}
+
+/// All random streams of one seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    key: u64,
+}
+
+impl Streams {
+    pub fn new(seed: u64) -> Streams {
+        // Neighbouring seeds get unrelated keys.
+        Streams { key: SplitMix64(seed).next_u64() }
+    }
+
+    /// The stream of one device for one purpose.
+    #[inline(always)]
+    pub fn stream(&self, device: DeviceId, purpose: Purpose, index: u32) -> Stream {
+        Stream {
+            key: self.key,
+            counter: [u64::from(device.0) | (purpose as u64) << 32, u64::from(index) << 16],
+            spare: None,
+        }
+    }
+}
+
+/// A sequence of words; 2^17 of them before it would touch the stream of the next index.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    key: u64,
+    counter: [u64; 2],
+    spare: Option<u64>,
+}
+
+impl Stream {
+    #[inline(always)]
+    pub fn next_u64(&mut self) -> u64 {
+        if let Some(word) = self.spare.take() {
+            return word;
+        }
+        let [first, second] = philox2x64(self.counter, self.key);
+        self.counter[1] += 1;
+        self.spare = Some(second);
+        first
+    }
+
+    /// Uniform on (0, 1), never 0 or 1, down to 2^-53.
+    #[inline(always)]
+    pub fn next_unit(&mut self) -> f64 {
+        unit(self.next_u64())
+    }
+}
+
+/// A word as a number in (0, 1), never 0 or 1.
+#[inline(always)]
+pub fn unit(word: u64) -> f64 {
+    ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+}
+
+/// The share of all words that lie below the result is `p` in [0, 1], within 2^-53.
+pub fn threshold(p: f64) -> u64 {
+    // `as` saturates at the greatest word for p = 1.
+    (p * 18_446_744_073_709_551_616.0) as u64
+}
+
+/// SplitMix64, for turning a seed into a key.
+///
+/// # Source
+/// Steele, Lea, Flood: Fast splittable pseudorandom number generators (OOPSLA 2014).
+#[derive(Clone, Debug)]
+pub struct SplitMix64(pub u64);
+
+impl SplitMix64 {
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Vectors of case T01; the Philox ones are Random123's `kat_vectors`.
+    #[test]
+    fn t01_known_answers() {
+        assert_eq!(philox2x64([0, 0], 0), [0xca00_a045_9843_d731, 0x66c2_4222_c9a8_45b5]);
+        assert_eq!(
+            philox4x64([0; 4], [0; 2]),
+            [0x1655_4d9e_ca36_314c, 0xdb20_fe9d_672d_0fdc, 0xd7e7_72ce_e186_176b, 0x7e68_b68a_ec7b_a23b]
+        );
+        for (counter, key, out) in [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([!0; 4], [!0; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0],
+                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+            ),
+        ] {
+            assert_eq!(philox4x32(counter, key), out);
+        }
+        let mut s = SplitMix64(1_234_567);
+        for word in [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ] {
+            assert_eq!(s.next_u64(), word);
+        }
+        let mut s = SplitMix64(0);
+        for word in [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f] {
+            assert_eq!(s.next_u64(), word);
+        }
+    }
+
+    /// The generator that the peers' benchmarks draw from, of the same case.
+    #[test]
+    fn t01_known_answers_pcg32() {
+        use rand_pcg::rand_core::Rng;
+        let mut pcg = rand_pcg::Lcg64Xsh32::new(42, 54);
+        for word in [0xa15c_02b7_u32, 0x7b47_f409, 0xba1d_3330, 0x83d2_f293, 0xbfa4_784b, 0xcbed_606e] {
+            assert_eq!(pcg.next_u32(), word);
+        }
+    }
+
+    #[test]
+    fn streams_of_different_identity_differ() {
+        let streams = Streams::new(7);
+        let mut words: Vec<u64> = Vec::new();
+        for device in 0..50 {
+            for purpose in [Purpose::Period, Purpose::Attempt] {
+                for index in 0..20 {
+                    words.push(streams.stream(DeviceId(device), purpose, index).next_u64());
+                }
+            }
+        }
+        let count = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), count);
+    }
+
+    #[test]
+    fn unit_stays_inside_its_interval() {
+        assert!(unit(0) > 0.0);
+        assert!(unit(u64::MAX) < 1.0);
+        assert_eq!(threshold(0.0), 0);
+        assert_eq!(threshold(1.0), u64::MAX);
+        assert_eq!(threshold(0.5), 1 << 63);
+    }
+}

@@ -1,0 +1,80 @@
+//! Which devices a campaign targets, and in which order (R11, R13, R17).
+
+use crate::model::DeviceId;
+
+/// The target list of a static campaign, one device after the other.
+#[derive(Debug)]
+pub struct Selection {
+    list: DeviceList,
+    next: u64,
+    /// Which listed devices are targeted; none: all of them.
+    targeted: Option<Box<[u64]>>,
+}
+
+/// Devices in push order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceList {
+    /// 0, 1, … up to this count.
+    All(u32),
+    Listed(Box<[DeviceId]>),
+}
+
+impl DeviceList {
+    pub fn len(&self) -> u64 {
+        match self {
+            DeviceList::All(count) => u64::from(*count),
+            DeviceList::Listed(devices) => devices.len() as u64,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// # Panics
+    /// If `position` is not below [`DeviceList::len`].
+    #[inline]
+    pub fn at(&self, position: u64) -> DeviceId {
+        match self {
+            DeviceList::All(_) => DeviceId(position as u32),
+            DeviceList::Listed(devices) => devices[position as usize],
+        }
+    }
+}
+
+impl Selection {
+    /// `targeted` holds one bit per position of the list, lowest bit first; none: every one.
+    pub fn new(list: DeviceList, targeted: Option<Box<[u64]>>) -> Selection {
+        Selection { list, next: 0, targeted }
+    }
+
+    pub fn is_exhausted(&self) -> bool {
+        self.next >= self.list.len()
+    }
+
+    /// The next targeted device.
+    pub fn next_device(&mut self) -> Option<DeviceId> {
+        while !self.is_exhausted() {
+            let position = self.next;
+            self.next += 1;
+            if self.is_targeted(position) {
+                return Some(self.list.at(position));
+            }
+        }
+        None
+    }
+
+    fn is_targeted(&self, position: u64) -> bool {
+        self.targeted
+            .as_ref()
+            .is_none_or(|bits| bits[(position / 64) as usize] >> (position % 64) & 1 == 1)
+    }
+}
+
+/// How many of `matching` devices a percentage takes: floor(p % × matching), at least one.
+///
+/// `thousandths` is the percentage in units of 0.001 %.
+pub fn percentage_cut(thousandths: u32, matching: u64) -> u64 {
+    let share = u128::from(matching) * u128::from(thousandths) / 100_000;
+    (share as u64).max(1).min(matching)
+}

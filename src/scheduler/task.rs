@@ -1,0 +1,175 @@
+//! The state machine of one task: what the scheduler makes of a device's reports.
+
+use crate::model::{Span, Time};
+
+use super::state::{FailureReason, QueueCause, TaskState};
+
+/// One module of one device in one campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    first_pushed: Time,
+    /// When the timeout strikes, if it is running.
+    deadline: Time,
+    state: TaskState,
+    /// Number of the current attempt, from 1; 0 before the first push.
+    attempt: u8,
+    /// Greatest progress reported in the current attempt.
+    percent: u8,
+}
+
+/// Rules a campaign sets for its tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskPolicy {
+    pub timeout: Option<Span>,
+    pub retry: Option<Retry>,
+}
+
+/// Automatic retry (R26).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    pub count: u8,
+    pub interval: Span,
+    pub needs_permit: bool,
+}
+
+/// Something happened to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The offer left for the device, by permit.
+    Pushed,
+    /// The device reports that it downloads.
+    Progress { percent: u8 },
+    /// The device reports that it verifies and installs.
+    Installing,
+    /// The device reports a failure code.
+    Failed(FailureReason),
+    /// The device reports the target version.
+    TargetVersion,
+    /// The device reports the version it had.
+    SourceVersion,
+    /// The device reports any other version.
+    OtherVersion,
+    /// The deadline has come.
+    Deadline,
+    /// The device reconnected.
+    Connected,
+}
+
+/// What an input asks for, beyond the new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Nothing,
+    /// Try again at this instant.
+    RetryAt(Time),
+    /// Send the offer again.
+    Repush,
+    /// The report came after the task was final; it is counted and changes nothing.
+    Late,
+}
+
+impl Default for Task {
+    fn default() -> Task {
+        Task {
+            first_pushed: Time::NEVER,
+            deadline: Time::NEVER,
+            state: TaskState::Queued(QueueCause::RateLimited),
+            attempt: 0,
+            percent: 0,
+        }
+    }
+}
+
+impl Task {
+    #[inline(always)]
+    pub fn state(&self) -> TaskState {
+        self.state
+    }
+
+    pub fn attempt(&self) -> u8 {
+        self.attempt
+    }
+
+    /// When the task was first pushed.
+    pub fn first_pushed(&self) -> Time {
+        self.first_pushed
+    }
+
+    /// When to hand in [`Input::Deadline`].
+    #[inline(always)]
+    pub fn next_deadline(&self) -> Time {
+        self.deadline
+    }
+
+    /// Takes note of what happened at `now`.
+    ///
+    /// # Invariants
+    /// A final state is never left.
+    pub fn handle(&mut self, now: Time, input: Input, policy: &TaskPolicy) -> Effect {
+        if self.state.is_final() {
+            return match input {
+                Input::Connected | Input::Deadline => Effect::Nothing,
+                _ => Effect::Late,
+            };
+        }
+        match input {
+            Input::Pushed => self.pushed(now),
+            Input::Progress { percent } => {
+                self.start_timeout(now, policy);
+                // R21: percentages never go back, and belong to the download.
+                self.percent = self.percent.max(percent.min(100));
+                self.state = TaskState::Downloading;
+                Effect::Nothing
+            }
+            Input::Installing => {
+                self.start_timeout(now, policy);
+                self.percent = 100;
+                self.state = TaskState::Installing;
+                Effect::Nothing
+            }
+            // R22: nothing else succeeds.
+            Input::TargetVersion => self.finish(TaskState::Succeeded),
+            Input::Failed(reason) => self.failed(now, reason, policy),
+            // R23: the old version changes nothing; a third one is a failed attempt.
+            Input::SourceVersion => Effect::Nothing,
+            Input::OtherVersion => self.failed(now, FailureReason::VersionMismatch, policy),
+            Input::Deadline if now >= self.deadline => {
+                self.finish(TaskState::Failed(FailureReason::Timeout))
+            }
+            Input::Deadline => Effect::Nothing,
+            // R18: an offer that nothing came of is sent again.
+            Input::Connected if self.state == TaskState::Notified => Effect::Repush,
+            Input::Connected => Effect::Nothing,
+        }
+    }
+
+    fn pushed(&mut self, now: Time) -> Effect {
+        self.attempt += 1;
+        self.percent = 0;
+        if self.attempt == 1 {
+            self.first_pushed = now;
+            self.state = TaskState::Notified;
+        }
+        // R26: a retry leaves the visible state as it is.
+        Effect::Nothing
+    }
+
+    /// R25: the timeout runs from the first progress; no retry restarts it.
+    fn start_timeout(&mut self, now: Time, policy: &TaskPolicy) {
+        if let (true, Some(timeout)) = (self.deadline.is_never(), policy.timeout) {
+            self.deadline = now + timeout;
+        }
+    }
+
+    fn failed(&mut self, now: Time, reason: FailureReason, policy: &TaskPolicy) -> Effect {
+        match policy.retry {
+            Some(retry) if self.attempt <= retry.count => Effect::RetryAt(now + retry.interval),
+            _ => self.finish(TaskState::Failed(reason)),
+        }
+    }
+
+    fn finish(&mut self, state: TaskState) -> Effect {
+        self.state = state;
+        self.deadline = Time::NEVER;
+        Effect::Nothing
+    }
+}

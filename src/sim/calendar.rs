@@ -1,0 +1,276 @@
+//! The future event list: for each tick, the devices whose next timer falls into it.
+//!
+//! An entry is a bare device slot, four bytes; the exact time stays in the device's record.
+//! A device may be entered again under an earlier tick; whoever drains a bucket passes over
+//! entries whose device is not due, so nothing is ever searched for or removed.
+
+/// # Shape
+/// `near` is a ring of one bucket per tick for the next [`NEAR_TICKS`] ticks; `far` holds one
+/// bucket per era of as many ticks, for what was further away when it was entered.
+///
+/// # Invariants
+/// No entry lies before `now`. Entries of the current era are all in `near`.
+#[derive(Debug)]
+pub struct Calendar {
+    near: Box<[Bucket]>,
+    /// One bit per bucket of `near`.
+    occupied: Box<[u64]>,
+    far: Vec<Bucket>,
+    /// The tick drained last.
+    now: u64,
+    pool: Pool,
+}
+
+const NEAR_BITS: u32 = 14;
+/// Ticks in an era: few enough that the buckets' heads stay in the second-level cache.
+pub const NEAR_TICKS: u64 = 1 << NEAR_BITS;
+
+/// A chain of chunks, newest first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    chunk: u32,
+    /// Entries in the whole chain.
+    len: u32,
+}
+
+impl Calendar {
+    #[expect(clippy::new_without_default, reason = "an empty calendar is no neutral value")]
+    pub fn new() -> Calendar {
+        Calendar {
+            near: vec![Bucket::default(); NEAR_TICKS as usize].into(),
+            occupied: vec![0; NEAR_TICKS as usize / 64].into(),
+            far: Vec::new(),
+            now: 0,
+            pool: Pool::default(),
+        }
+    }
+
+    /// Enters `slot` under `tick`, which must not lie before the tick drained last.
+    #[inline(always)]
+    pub fn insert(&mut self, tick: u64, slot: u32) {
+        if tick.wrapping_sub(self.now) < NEAR_TICKS {
+            let at = ring(tick);
+            self.occupied[at / 64] |= 1 << (at % 64);
+            self.pool.push(&mut self.near[at], slot);
+        } else {
+            self.insert_far(tick, slot);
+        }
+    }
+
+    #[inline(never)]
+    fn insert_far(&mut self, tick: u64, slot: u32) {
+        assert!(tick > self.now, "an event in the past");
+        let at = era(tick) as usize;
+        if at >= self.far.len() {
+            self.far.resize(at + 1, Bucket::default());
+        }
+        self.pool.push(&mut self.far[at], slot);
+    }
+
+    /// Goes on to `tick` of the current era and moves its entries to the end of `out`.
+    #[inline]
+    pub fn drain(&mut self, tick: u64, out: &mut Vec<u32>) {
+        debug_assert!(tick >= self.now && era(tick) == era(self.now));
+        self.now = tick;
+        let at = ring(tick);
+        self.occupied[at / 64] &= !(1 << (at % 64));
+        self.pool.drain(&mut self.near[at], out);
+    }
+
+    /// Entries under `tick`, which must lie in the current era.
+    pub fn len_at(&self, tick: u64) -> u32 {
+        self.near[ring(tick)].len
+    }
+
+    /// The first tick from `from` on, within the era of `from`, that has entries.
+    ///
+    /// `from` must lie in the current era.
+    pub fn next_in_era(&self, from: u64) -> Option<u64> {
+        debug_assert!(era(from) == era(self.now));
+        let base = from & !(NEAR_TICKS - 1);
+        self.first_occupied(ring(from)).map(|at| base + at as u64)
+    }
+
+    /// The first era after the current one that has entries.
+    pub fn next_era(&self) -> Option<u64> {
+        // What lies before the current tick in the ring belongs to the era to come.
+        if self.first_occupied(0).is_some_and(|at| at < ring(self.now)) {
+            return Some(era(self.now) + 1);
+        }
+        let after = era(self.now) as usize + 1;
+        let ahead = self.far.get(after..)?;
+        ahead.iter().position(|b| b.len > 0).map(|at| (after + at) as u64)
+    }
+
+    /// Goes on to the first tick of a later era; entries made from afar are moved to `out`,
+    /// to be entered again by exact tick.
+    pub fn enter_era(&mut self, to: u64, out: &mut Vec<u32>) {
+        assert!(to > era(self.now), "eras only go forward");
+        debug_assert!(self.next_era().is_none_or(|next| next >= to), "an era skipped");
+        self.now = to << NEAR_BITS;
+        if let Some(bucket) = self.far.get_mut(to as usize) {
+            self.pool.drain(bucket, out);
+        }
+    }
+
+    fn first_occupied(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = self.occupied.get(word)? & (!0 << (from % 64));
+        loop {
+            if bits != 0 {
+                return Some(word * 64 + bits.trailing_zeros() as usize);
+            }
+            word += 1;
+            bits = *self.occupied.get(word)?;
+        }
+    }
+}
+
+/// The era that `tick` lies in.
+pub fn era(tick: u64) -> u64 {
+    tick >> NEAR_BITS
+}
+
+/// The first tick of an era.
+pub fn first_tick(era: u64) -> u64 {
+    era << NEAR_BITS
+}
+
+#[inline(always)]
+fn ring(tick: u64) -> usize {
+    (tick & (NEAR_TICKS - 1)) as usize
+}
+
+/// One cache line: the next older chunk of the chain, and its entries.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Chunk {
+    older: u32,
+    slots: [u32; CHUNK],
+}
+
+const CHUNK: usize = 15;
+const SEGMENT: usize = 1024;
+
+/// Chunks in segments that never move, with a list of free ones.
+#[derive(Debug, Default)]
+struct Pool {
+    segments: Vec<Box<[Chunk; SEGMENT]>>,
+    /// Chunks handed out so far, free ones included.
+    made: u32,
+    /// Head of the chain of free chunks, plus one; 0: none.
+    free: u32,
+}
+
+impl Pool {
+    #[inline(always)]
+    fn push(&mut self, bucket: &mut Bucket, slot: u32) {
+        let at = bucket.len as usize % CHUNK;
+        if at == 0 {
+            self.grow(bucket);
+        }
+        self.chunk(bucket.chunk).slots[at] = slot;
+        bucket.len += 1;
+    }
+
+    #[inline(always)]
+    fn chunk(&mut self, index: u32) -> &mut Chunk {
+        &mut self.segments[index as usize / SEGMENT][index as usize % SEGMENT]
+    }
+
+    fn grow(&mut self, bucket: &mut Bucket) {
+        let older = bucket.chunk;
+        bucket.chunk = match self.free {
+            0 => self.make(),
+            head => {
+                self.free = self.chunk(head - 1).older;
+                head - 1
+            }
+        };
+        self.chunk(bucket.chunk).older = older;
+    }
+
+    #[cold]
+    fn make(&mut self) -> u32 {
+        if self.made as usize == self.segments.len() * SEGMENT {
+            let empty = Chunk { older: 0, slots: [0; CHUNK] };
+            let segment: Box<[Chunk]> = vec![empty; SEGMENT].into();
+            self.segments.push(segment.try_into().expect("length is SEGMENT"));
+        }
+        self.made += 1;
+        self.made - 1
+    }
+
+    fn drain(&mut self, bucket: &mut Bucket, out: &mut Vec<u32>) {
+        let mut left = bucket.len as usize;
+        let mut index = bucket.chunk;
+        while left > 0 {
+            let used = match left % CHUNK {
+                0 => CHUNK,
+                some => some,
+            };
+            let free = self.free;
+            let chunk = self.chunk(index);
+            out.extend_from_slice(&chunk.slots[..used]);
+            let older = chunk.older;
+            chunk.older = free;
+            self.free = index + 1;
+            index = older;
+            left -= used;
+        }
+        *bucket = Bucket::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The calendar against a sorted list; slot i was entered under `ticks[i]`.
+        #[test]
+        fn drains_what_was_entered_in_order_of_ticks(
+            first in prop::collection::vec(0u64..5 * NEAR_TICKS, 0..400),
+            later in prop::collection::vec(0u64..3 * NEAR_TICKS, 0..200),
+        ) {
+            let mut calendar = Calendar::new();
+            let mut ticks = first;
+            for (slot, tick) in ticks.iter().enumerate() {
+                calendar.insert(*tick, slot as u32);
+            }
+            let mut later = later.into_iter();
+            let (mut from, mut out, mut found) = (0, Vec::new(), Vec::new());
+            loop {
+                let Some(tick) = calendar.next_in_era(from) else {
+                    let Some(next) = calendar.next_era() else { break };
+                    calendar.enter_era(next, &mut out);
+                    for slot in out.drain(..) {
+                        calendar.insert(ticks[slot as usize], slot);
+                    }
+                    from = next << NEAR_BITS;
+                    continue;
+                };
+                let count = calendar.len_at(tick) as usize;
+                calendar.drain(tick, &mut out);
+                prop_assert_eq!(out.len(), count);
+                found.extend(out.drain(..).map(|slot| (tick, slot)));
+                // An entry made on the way, as devices do.
+                if let Some(ahead) = later.next() {
+                    calendar.insert(tick + 1 + ahead, ticks.len() as u32);
+                    ticks.push(tick + 1 + ahead);
+                }
+                from = tick + 1;
+                if era(from) != era(tick) {
+                    from = tick;
+                }
+            }
+            prop_assert!(found.is_sorted_by_key(|(tick, _)| *tick));
+            found.sort_unstable();
+            let mut expected: Vec<(u64, u32)> =
+                ticks.iter().enumerate().map(|(slot, tick)| (*tick, slot as u32)).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

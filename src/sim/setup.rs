@@ -1,0 +1,360 @@
+//! From the checked scenario to the world a run reads, and who is targeted in it.
+
+use crate::dist::{Empirical, Law};
+use crate::fleet::{Cohort, DownloadLaw, Failures, Presence, Start, Verdict};
+use crate::model::{BitRate, DeviceId, Span, Time};
+use crate::rng::{Purpose, Streams};
+use crate::scenario::file::{self, Download, Interrupted, Online, PushRate, Scenario, Select};
+use crate::scenario::{Loaded, Measured};
+use crate::scheduler::{DeviceList, Limiter, OfflineTurn, Retry, TaskPolicy};
+
+use super::ticks::Ticks;
+use super::world::{Devices, Shares, Versions, World};
+
+/// Compiles the scenario.
+///
+/// # Panics
+/// If the scenario was not checked.
+pub fn world(loaded: &Loaded) -> World {
+    let scenario = &loaded.scenario;
+    assert!(scenario.fleet.cohort.len() <= Presence::COHORTS_MAX, "too many cohorts");
+    let ticks = Ticks::new(scenario.run.tick);
+    let versions = versions(loaded);
+    World {
+        streams: Streams::new(scenario.run.seed),
+        devices: devices(loaded, &versions.names),
+        cohorts: scenario
+            .fleet
+            .cohort
+            .iter()
+            .zip(&loaded.measured)
+            .map(|(cohort, measured)| compile_cohort(cohort, measured.as_ref()))
+            .collect(),
+        cohort_names: scenario.fleet.cohort.iter().map(|c| c.name.clone()).collect(),
+        versions,
+        policy: policy(&scenario.campaign),
+        offline: match scenario.campaign.offline {
+            file::OfflineTurn::WhenOnline => OfflineTurn::WhenOnline,
+            file::OfflineTurn::StoreAndForward => OfflineTurn::StoreAndForward,
+        },
+        every_flip: scenario.run.every_flip,
+        ticks,
+        until: whole_ticks(ticks, scenario.run.until),
+    }
+}
+
+/// The run ends at a boundary: the first one not before the scenario's `until`.
+fn whole_ticks(ticks: Ticks, until: Span) -> Time {
+    let tick = ticks.of(Time(until.0.saturating_sub(1)));
+    ticks.start(tick + 1)
+}
+
+/// The limiter that the campaign's rate describes.
+pub fn limiter(rate: &PushRate) -> Limiter {
+    match rate {
+        PushRate::Unlimited => Limiter::Unlimited,
+        PushRate::Constant { rate, burst } => Limiter::constant(*rate, *burst),
+        PushRate::FixedWindow { pushes, window } => Limiter::fixed_window(*pushes, *window),
+    }
+}
+
+fn policy(campaign: &file::Campaign) -> TaskPolicy {
+    let has_sources = !campaign.source_versions.is_empty();
+    TaskPolicy {
+        timeout: campaign.timeout,
+        retry: campaign
+            .retry
+            .filter(|retry| has_sources || !retry.needs_source_version)
+            .map(|retry| Retry {
+                count: retry.count,
+                interval: retry.interval,
+                needs_permit: retry.needs_permit,
+            }),
+    }
+}
+
+/// All versions that occur, the target, and a last one for what should not occur.
+fn versions(loaded: &Loaded) -> Versions {
+    let Scenario { package, fleet, .. } = &loaded.scenario;
+    let mut names: Vec<String> = match &loaded.inventory {
+        Some(inventory) => inventory.version_names.clone(),
+        None => {
+            let cohorts = fleet.cohort.iter().flat_map(|c| c.versions.keys());
+            fleet.versions.keys().chain(cohorts).cloned().collect()
+        }
+    };
+    names.push(package.version.clone());
+    names.sort_unstable();
+    names.dedup();
+    let target = position(&names, &package.version);
+    let bits = |name: &String| package.delta.get(name).copied().or(package.size);
+    let mut image_bits: Vec<f64> =
+        names.iter().map(|name| bits(name).map_or(0.0, |bytes| bytes.0 as f64 * 8.0)).collect();
+    image_bits.push(package.size.map_or(0.0, |bytes| bytes.0 as f64 * 8.0));
+    names.push("(other)".to_owned());
+    Versions { target, other: names.len() as u16 - 1, names, image_bits }
+}
+
+fn position(names: &[String], name: &str) -> u16 {
+    names.iter().position(|n| n == name).expect("a version that was listed") as u16
+}
+
+fn devices(loaded: &Loaded, names: &[String]) -> Devices {
+    let fleet = &loaded.scenario.fleet;
+    if let Some(inventory) = &loaded.inventory {
+        let index: Vec<u16> = inventory.version_names.iter().map(|v| position(names, v)).collect();
+        return Devices::Listed {
+            cohorts: inventory.cohorts.clone(),
+            versions: inventory.versions.iter().map(|v| index[usize::from(*v)]).collect(),
+            link_bps: inventory.link_bps.clone(),
+        };
+    }
+    let shares = fleet.cohort.iter().zip(0..).map(|(c, at)| (c.share.unwrap_or(1.0), at));
+    let versions = fleet.cohort.iter().map(|cohort| {
+        let own = if cohort.versions.is_empty() { &fleet.versions } else { &cohort.versions };
+        Shares::new(own.iter().map(|(name, share)| (*share, position(names, name))))
+    });
+    Devices::Generated {
+        count: fleet.devices.expect("checked: devices or inventory"),
+        cohorts: Shares::new(shares),
+        versions: versions.collect(),
+    }
+}
+
+fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>) -> Cohort {
+    let start = |start: &file::Start| match start {
+        file::Start::Equilibrium => Start::Equilibrium,
+        file::Start::Online => Start::Online,
+        file::Start::Offline => Start::Offline,
+    };
+    let (start, on, off) = match &cohort.online {
+        Online::Always => (Start::Always, Law::Constant(0.0), Law::Constant(0.0)),
+        Online::Renewal { on, off, start: from } => (start(from), law(on), law(off)),
+        Online::Measured { start: from, .. } => {
+            let measured = measured.expect("checked: the file was read");
+            let empirical = |us: &[u64]| {
+                Law::Empirical(Empirical::new(us.iter().map(|us| *us as f64).collect()))
+            };
+            (start(from), empirical(&measured.on_us), empirical(&measured.off_us))
+        }
+    };
+    let (never_returns, online_below) =
+        Cohort::presence_thresholds(start, &on, &off, cohort.never_returns);
+    Cohort {
+        start,
+        on,
+        off,
+        never_returns,
+        online_below,
+        reaction: law(&cohort.reacts),
+        download: match &cohort.download {
+            Download::Takes(takes) => DownloadLaw::Takes(law(takes)),
+            Download::Link(rate) => DownloadLaw::Link(law(rate)),
+        },
+        restarts: cohort.interrupted == Interrupted::Restart,
+        verify: law(&cohort.verify),
+        install: law(&cohort.install),
+        failures: Failures::new([
+            (cohort.fails.upgrade, Verdict::Upgrade),
+            (cohort.fails.download, Verdict::Download),
+            (cohort.fails.verify, Verdict::Verify),
+            (cohort.fails.flash, Verdict::Flash),
+            (cohort.fails.wrong_version, Verdict::WrongVersion),
+            (cohort.fails.bricks, Verdict::Brick),
+        ]),
+    }
+}
+
+/// A quantity as the number its law works on.
+trait Amount: Copy {
+    fn amount(self) -> f64;
+}
+
+impl Amount for Span {
+    /// Microseconds.
+    fn amount(self) -> f64 {
+        self.0 as f64
+    }
+}
+
+impl Amount for BitRate {
+    /// Bits per second.
+    fn amount(self) -> f64 {
+        self.0 as f64
+    }
+}
+
+fn law<U: Amount>(law: &file::Law<U>) -> Law {
+    match law {
+        file::Law::Constant(value) => Law::Constant(value.amount()),
+        file::Law::Uniform { from, to } => Law::Uniform { from: from.amount(), to: to.amount() },
+        file::Law::Exponential { mean } => Law::Exponential { mean: mean.amount() },
+        file::Law::Weibull { shape, scale } => Law::Weibull { shape: *shape, scale: scale.amount() },
+        file::Law::Lognormal { median, sigma } => {
+            Law::Lognormal { mu: libm::log(median.amount()), sigma: *sigma }
+        }
+        file::Law::LognormalMean { mean, scv } => Law::lognormal_mean(mean.amount(), *scv),
+        file::Law::Gamma { shape, scale } => Law::Gamma { shape: *shape, scale: scale.amount() },
+        file::Law::Pareto { alpha, min } => Law::Pareto { alpha: *alpha, min: min.amount() },
+        file::Law::Lomax { alpha, scale } => Law::Lomax { alpha: *alpha, scale: scale.amount() },
+        file::Law::LogLogistic { median, shape } => {
+            Law::LogLogistic { median: median.amount(), shape: *shape }
+        }
+        file::Law::HyperExponential(branches) => Law::HyperExponential(
+            branches.iter().map(|branch| (branch.share, branch.mean.amount())).collect(),
+        ),
+    }
+}
+
+/// Who is targeted, and how the fleet looks before the campaign.
+#[derive(Debug)]
+pub struct Targets {
+    pub list: DeviceList,
+    /// One bit per position of the list; none: every one is targeted.
+    pub targeted: Option<Box<[u64]>>,
+    /// By cohort.
+    pub devices: Vec<u64>,
+    pub not_required: Vec<u64>,
+    /// By version.
+    pub versions: Vec<u64>,
+    /// By shard, then by cohort.
+    pub targeted_in: Vec<Vec<u64>>,
+}
+
+/// Selects the targets (R11, R13).
+pub fn targets(loaded: &Loaded, world: &World, shards: u32) -> Targets {
+    let count = world.devices.count();
+    let campaign = &loaded.scenario.campaign;
+    let list = match &loaded.select_list {
+        Some(devices) => DeviceList::Listed(devices.clone().into()),
+        None => DeviceList::All(count),
+    };
+    let mut targets = Targets {
+        list,
+        targeted: None,
+        devices: vec![0; world.cohorts.len()],
+        not_required: vec![0; world.cohorts.len()],
+        versions: vec![0; world.versions.names.len()],
+        targeted_in: vec![vec![0; world.cohorts.len()]; shards as usize],
+    };
+    if let Some(version) = uniform_version(loaded, world) {
+        // A billion devices that are all alike need not be looked at one by one.
+        targets.devices[0] = u64::from(count);
+        targets.versions[usize::from(version)] = u64::from(count);
+        for (shard, in_shard) in (0u32..).zip(&mut targets.targeted_in) {
+            in_shard[0] = (u64::from(count) + u64::from(shards - 1 - shard)) / u64::from(shards);
+        }
+        return targets;
+    }
+    for device in (0..count).map(DeviceId) {
+        let cohort = world.cohort_of(device);
+        targets.devices[usize::from(cohort.0)] += 1;
+        targets.versions[usize::from(world.version_of(device, cohort))] += 1;
+    }
+    let mut bits = matching(loaded, world, &mut targets);
+    if let Select::Percent(percent) = campaign.select {
+        let thousandths = (percent * 1000.0).round() as u32;
+        cut_to_percentage(world, &targets.list, thousandths, &mut bits);
+    }
+    for position in positions(&bits) {
+        let device = targets.list.at(position);
+        let cohort = world.cohort_of(device);
+        targets.targeted_in[(device.0 % shards) as usize][usize::from(cohort.0)] += 1;
+    }
+    targets.targeted = Some(bits);
+    targets
+}
+
+/// The version of every device, if all are targeted and nothing tells them apart.
+fn uniform_version(loaded: &Loaded, world: &World) -> Option<u16> {
+    let campaign = &loaded.scenario.campaign;
+    let Devices::Generated { versions, .. } = &world.devices else { return None };
+    let version = versions[0].only()?;
+    let source_fits = campaign.source_versions.is_empty()
+        || campaign.source_versions.contains(&world.versions.names[usize::from(version)]);
+    let all = campaign.select == Select::All
+        && world.cohorts.len() == 1
+        && loaded.blacklist.is_empty()
+        && loaded.whitelist.is_none()
+        && source_fits
+        && version != world.versions.target;
+    all.then_some(version)
+}
+
+/// The listed devices that match; those already at the target are counted as not required.
+fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]> {
+    let campaign = &loaded.scenario.campaign;
+    let is_source: Vec<bool> = world
+        .versions
+        .names
+        .iter()
+        .map(|name| campaign.source_versions.is_empty() || campaign.source_versions.contains(name))
+        .collect();
+    let mut bits = vec![0u64; targets.list.len().div_ceil(64) as usize];
+    for position in 0..targets.list.len() {
+        let device = targets.list.at(position);
+        // R13: the black list wins.
+        let listed = loaded.blacklist.binary_search(&device).is_err()
+            && loaded.whitelist.as_ref().is_none_or(|white| white.binary_search(&device).is_ok());
+        if !listed {
+            continue;
+        }
+        let cohort = world.cohort_of(device);
+        let version = world.version_of(device, cohort);
+        if version == world.versions.target {
+            targets.not_required[usize::from(cohort.0)] += 1;
+        } else if is_source[usize::from(version)] {
+            bits[(position / 64) as usize] |= 1 << (position % 64);
+        }
+    }
+    bits.into()
+}
+
+/// Positions of the set bits.
+fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
+    (0u64..).zip(bits).flat_map(|(word, bits)| {
+        let mut left = *bits;
+        std::iter::from_fn(move || {
+            let bit = u64::from(left.trailing_zeros());
+            left &= left.wrapping_sub(1);
+            (bit < 64).then_some(word * 64 + bit)
+        })
+    })
+}
+
+/// Keeps a random share: those with the smallest words for the purpose of selection, so that
+/// a greater percentage always takes the devices of a smaller one.
+fn cut_to_percentage(world: &World, list: &DeviceList, thousandths: u32, bits: &mut Box<[u64]>) {
+    let word = |position: u64| {
+        world.streams.stream(list.at(position), Purpose::Selection, 0).next_u64()
+    };
+    // A histogram of the leading bits finds the cut without sorting a billion words.
+    const LEADING: u32 = 16;
+    let leading = |position: u64| (word(position) >> (64 - LEADING)) as usize;
+    let mut histogram = vec![0u64; 1 << LEADING];
+    let mut count = 0;
+    for position in positions(bits) {
+        histogram[leading(position)] += 1;
+        count += 1;
+    }
+    let mut left = crate::scheduler::percentage_cut(thousandths, count);
+    let Some(cut) = histogram.iter().position(|n| {
+        let within = *n <= left && left > 0;
+        left -= if within { *n } else { 0 };
+        !within
+    }) else {
+        return;
+    };
+    let mut edge: Vec<(u64, u64)> = positions(bits)
+        .filter(|at| leading(*at) == cut)
+        .map(|at| (word(at), at))
+        .collect();
+    edge.sort_unstable();
+    let mut kept = vec![0u64; bits.len()];
+    let inside = positions(bits).filter(|at| leading(*at) < cut);
+    let edge = edge.into_iter().take(left as usize).map(|(_, at)| at);
+    for position in inside.chain(edge) {
+        kept[(position / 64) as usize] |= 1 << (position % 64);
+    }
+    *bits = kept.into();
+}

@@ -1,0 +1,135 @@
+//! Everything a run only reads: who the devices are, their laws, the rules.
+
+use crate::fleet::{Cohort, Luck};
+use crate::model::{CohortId, DeviceId, Time};
+use crate::rng::{Purpose, Streams};
+use crate::scheduler::{OfflineTurn, TaskPolicy};
+
+use super::ticks::Ticks;
+
+/// The fixed part of a run.
+#[derive(Debug)]
+pub struct World {
+    pub streams: Streams,
+    pub devices: Devices,
+    pub cohorts: Vec<Cohort>,
+    pub cohort_names: Vec<String>,
+    pub versions: Versions,
+    pub policy: TaskPolicy,
+    pub offline: OfflineTurn,
+    /// A record and all its events for every device, touched or not.
+    pub every_flip: bool,
+    pub ticks: Ticks,
+    /// The run stops here.
+    pub until: Time,
+}
+
+/// Versions by index; the last one stands for any that should not occur.
+#[derive(Debug)]
+pub struct Versions {
+    pub names: Vec<String>,
+    pub target: u16,
+    pub other: u16,
+    /// Bits to download from each version.
+    pub image_bits: Vec<f64>,
+}
+
+/// Who the devices are.
+#[derive(Debug)]
+pub enum Devices {
+    Generated { count: u32, cohorts: Shares, versions: Vec<Shares> },
+    Listed { cohorts: Vec<u16>, versions: Vec<u16>, link_bps: Vec<u64> },
+}
+
+/// A division of the unit interval, as cumulated thresholds over a word.
+#[derive(Clone, Debug)]
+pub struct Shares {
+    /// Upper ends with what lies below them.
+    below: Vec<(u64, u16)>,
+}
+
+impl Shares {
+    /// # Panics
+    /// If there are no shares.
+    pub fn new(shares: impl Iterator<Item = (f64, u16)>) -> Shares {
+        let mut sum = 0.0;
+        let below: Vec<(u64, u16)> = shares
+            .map(|(share, what)| {
+                sum += share;
+                (crate::rng::threshold(sum), what)
+            })
+            .collect();
+        assert!(!below.is_empty(), "nothing to share");
+        Shares { below }
+    }
+
+    /// The only thing there is, if there is only one.
+    pub fn only(&self) -> Option<u16> {
+        (self.below.len() == 1).then(|| self.below[0].1)
+    }
+
+    #[inline]
+    fn at(&self, word: u64) -> u16 {
+        let last = self.below.len() - 1;
+        let position = self.below[..last].iter().position(|(end, _)| word < *end);
+        self.below[position.unwrap_or(last)].1
+    }
+}
+
+impl Devices {
+    pub fn count(&self) -> u32 {
+        match self {
+            Devices::Generated { count, .. } => *count,
+            Devices::Listed { cohorts, .. } => cohorts.len() as u32,
+        }
+    }
+}
+
+impl World {
+    /// Cohorts of generated devices alternate in proportion to their shares (multiples of the
+    /// golden ratio are spread evenly), so that push order by device number mixes them.
+    #[inline]
+    pub fn cohort_of(&self, device: DeviceId) -> CohortId {
+        match &self.devices {
+            Devices::Generated { cohorts, .. } => {
+                CohortId(cohorts.at(u64::from(device.0).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            }
+            Devices::Listed { cohorts, .. } => CohortId(cohorts[device.0 as usize]),
+        }
+    }
+
+    /// The version installed before the campaign.
+    #[inline]
+    pub fn version_of(&self, device: DeviceId, cohort: CohortId) -> u16 {
+        match &self.devices {
+            Devices::Generated { versions, .. } => {
+                let shares = &versions[usize::from(cohort.0)];
+                match shares.only() {
+                    Some(version) => version,
+                    None => shares.at(self.streams.stream(device, Purpose::Version, 0).next_u64()),
+                }
+            }
+            Devices::Listed { versions, .. } => versions[device.0 as usize],
+        }
+    }
+
+    #[inline(always)]
+    pub fn cohort(&self, id: CohortId) -> &Cohort {
+        &self.cohorts[usize::from(id.0)]
+    }
+
+    #[inline]
+    pub fn luck(&self, device: DeviceId, cohort: CohortId, version: u16) -> Luck<'_> {
+        let link_bps = match &self.devices {
+            Devices::Listed { link_bps, .. } => link_bps.get(device.0 as usize).copied().unwrap_or(0),
+            Devices::Generated { .. } => 0,
+        };
+        Luck {
+            device,
+            cohort: self.cohort(cohort),
+            streams: &self.streams,
+            image_bits: self.versions.image_bits[usize::from(version)],
+            link_bps,
+        }
+    }
+}
