@@ -12,6 +12,8 @@ use crate::model::{Bytes, EventRate, Span};
 const DAY_US: u64 = 86_400_000_000;
 /// Longest span anywhere; keeps every sum far below `Time::NEVER`.
 pub const LONGEST: Span = Span(3_000 * DAY_US);
+/// Names of versions, target and others included, are numbered in 16 bits.
+pub const VERSIONS_MAX: usize = 65_000;
 /// Points of a time series; more would be a mistake rather than a wish.
 const MOST_POINTS: u64 = 1_000_000;
 const SHARE_TOLERANCE: f64 = 1e-9;
@@ -305,6 +307,10 @@ impl Checker<'_> {
     /// Versions named by the campaign must be installed somewhere.
     pub fn known_versions(&mut self, known: &BTreeSet<&str>) {
         let campaign = &self.scenario.campaign;
+        if known.len() > VERSIONS_MAX {
+            let rule = format!("has more than {VERSIONS_MAX} different versions");
+            self.refuse(&Path::of("fleet"), &rule, "");
+        }
         let sources = campaign.source_versions.iter().enumerate();
         let mut named: Vec<(Path, &str)> = sources
             .map(|(i, version)| {

@@ -19,7 +19,7 @@ const SHAPE: (f64, f64) = (0.05, 1_000.0);
 const SIGMA_MOST: f64 = 10.0;
 const SCV_MOST: f64 = 1_000_000.0;
 /// 1 Tbit/s, above every link of a device.
-const FASTEST: u64 = 1_000_000_000_000;
+pub const FASTEST: u64 = 1_000_000_000_000;
 
 /// A law of durations; zero is allowed as a constant where no finite mean is asked for.
 pub fn spans(checker: &mut Checker<'_>, path: &Path, law: &Law<Span>, demand: Demand) {

@@ -161,8 +161,8 @@ pub struct Fleet {
     /// Installed versions and their shares, e.g. { "4.1.3" = 0.8, "4.0.9" = 0.2 }.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
-    /// Groups of devices with laws of their own; at least one.
-    #[schemars(length(min = 1, max = 65_535))]
+    /// Groups of devices with laws of their own; 1 to 4096.
+    #[schemars(length(min = 1, max = 4096))]
     pub cohort: Vec<Cohort>,
 }
 

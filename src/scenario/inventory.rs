@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use csv::ByteRecord;
 
 use super::Inventory;
+use super::check::VERSIONS_MAX;
+use super::check_law::FASTEST;
 use super::csv_file::CsvFile;
 use super::findings::{nearest, suggestion};
 use super::problem::Problem;
@@ -12,7 +14,7 @@ use super::units::Unit;
 use crate::model::BitRate;
 
 const COLUMNS: [&str; 6] = ["device", "cohort", "region", "version", "link", "timezone"];
-/// Marks a device without a time zone; also the most versions or zones there can be.
+/// Marks a device without a time zone.
 const NONE: u16 = u16::MAX;
 
 /// Reads an inventory whose `cohort` column refers to `cohorts`.
@@ -84,7 +86,7 @@ impl Rows<'_> {
             let (numbers, names) = (&mut self.version_numbers, &mut self.read.version_names);
             let number = number_of(name, numbers, names);
             if number.is_none() {
-                file.refuse(row, at, "there are more than 65535 versions", None);
+                file.refuse(row, at, "there are more than 65000 versions", None);
             }
             number
         });
@@ -174,7 +176,9 @@ fn number_of(
     if let Some(number) = numbers.get(name) {
         return Some(*number);
     }
-    let number = u16::try_from(names.len()).ok().filter(|n| *n < NONE)?;
+    let number = u16::try_from(names.len())
+        .ok()
+        .filter(|n| usize::from(*n) < VERSIONS_MAX)?;
     numbers.insert(name.to_owned(), number);
     names.push(name.to_owned());
     Some(number)
@@ -221,6 +225,10 @@ fn link_of(file: &mut CsvFile<'_>, row: &ByteRecord, at: usize) -> u64 {
     match link {
         Ok(0) => {
             file.refuse(row, at, "must be above zero", example());
+            0
+        }
+        Ok(link) if link > FASTEST => {
+            file.refuse(row, at, "must be at most 1 Tbit/s", example());
             0
         }
         Ok(link) => link,

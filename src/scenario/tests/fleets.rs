@@ -115,6 +115,10 @@ fn broken_inventories_name_line_column_and_rule() {
             &["link = \"0\": must be above zero"],
         ),
         (
+            b"device,version,cohort,link\na,1,eu-lte,2 Tbit/s\n",
+            &["link = \"2 Tbit/s\": must be at most 1 Tbit/s"],
+        ),
+        (
             b"device,version,cohort,link\na,1,eu-lte,99999999999999999999999\n",
             &["is too large"],
         ),

@@ -253,3 +253,14 @@ fn rules_of_laws() {
         ),
     ]);
 }
+
+#[test]
+fn the_number_of_cohorts_is_limited() {
+    let cohort = "[[fleet.cohort]]\nname = \"x\"\nshare = 0.1\ndownload.takes = \"1 s\"\n";
+    let text = [VALID, &cohort.repeat(4095)].concat();
+    let problems = read(&text, &[]).unwrap_err();
+    has_all(
+        &problems.to_string(),
+        &["fleet.cohort: has 4097 entries, more than 4096"],
+    );
+}
