@@ -16,6 +16,7 @@ use crate::model::{BitRate, Bytes, EventRate, Span};
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Version of the scenario format; always 1.
+    #[schemars(range(min = 1, max = 1))]
     pub format: u32,
     /// What is rolled out.
     pub package: Package,
@@ -33,6 +34,7 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// The version a device reports once it is updated.
+    #[schemars(length(min = 1))]
     pub version: String,
     /// Size of the full image, e.g. "48 MiB". Needed where a cohort downloads over a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,7 @@ pub struct Package {
 #[serde(deny_unknown_fields)]
 pub struct Campaign {
     /// A name for people; part of the results folder's name.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// Which of the matching devices are targeted.
     #[serde(default)]
@@ -58,6 +61,7 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blacklist: Vec<String>,
     /// If given, only these devices (device ids) may be targeted.
+    #[schemars(length(min = 1))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub whitelist: Vec<String>,
     /// How fast pushes leave.
@@ -97,12 +101,16 @@ pub enum PushRate {
         /// e.g. "1000 /min" or "500 /s".
         rate: EventRate,
         /// Tokens the bucket holds; 1 spaces all pushes evenly.
+        #[schemars(range(min = 1))]
         #[serde(default = "one")]
         burst: u32,
     },
     /// At most `pushes` in each window, counted from the start of the campaign.
     FixedWindow {
+        /// Most pushes in one window.
+        #[schemars(range(min = 1))]
         pushes: u32,
+        /// Length of a window.
         #[serde(default = "one_minute")]
         window: Span,
     },
@@ -125,7 +133,8 @@ pub enum OfflineTurn {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// Retries after the first attempt.
+    /// Retries after the first attempt, 1 to 10.
+    #[schemars(range(min = 1, max = 10))]
     pub count: u8,
     /// From the failure to the retry.
     #[serde(default)]
@@ -143,6 +152,7 @@ pub struct Retry {
 #[serde(deny_unknown_fields)]
 pub struct Fleet {
     /// Number of devices of a generated fleet, named "0", "1", …; or give `inventory`.
+    #[schemars(range(min = 1, max = 4_000_000_000u32))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<u32>,
     /// A CSV file with one row per device; its path is relative to the scenario file.
@@ -151,7 +161,8 @@ pub struct Fleet {
     /// Installed versions and their shares, e.g. { "4.1.3" = 0.8, "4.0.9" = 0.2 }.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
-    /// Groups of devices with laws of their own; at least one.
+    /// Groups of devices with laws of their own; 1 to 4096.
+    #[schemars(length(min = 1, max = 4096))]
     pub cohort: Vec<Cohort>,
 }
 
@@ -160,8 +171,10 @@ pub struct Fleet {
 #[serde(deny_unknown_fields)]
 pub struct Cohort {
     /// Name of the cohort; what the inventory's `cohort` column refers to.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// Share of a generated fleet, 0 to 1; all shares add up to 1. Not used with an inventory.
+    #[schemars(range(min = 0, max = 1))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// Installed versions and their shares, if they differ from the fleet's.
@@ -171,6 +184,7 @@ pub struct Cohort {
     #[serde(default)]
     pub online: Online,
     /// Share of devices that are offline for good, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     #[serde(default)]
     pub never_returns: f64,
     /// From the offer's arrival to the first progress report.
@@ -201,15 +215,20 @@ pub enum Online {
     Always,
     /// Online and offline periods alternate, each drawn from its own law.
     Renewal {
+        /// Length of an online period.
         on: Law<Span>,
+        /// Length of an offline period.
         off: Law<Span>,
+        /// The state devices are in when the run begins.
         #[serde(default)]
         start: Start,
     },
     /// As `renewal`, with both laws taken from measured durations in a CSV file
     /// (columns `state`: on|off, `duration_s`); each draw repeats one measured value.
     Measured {
+        /// The CSV file; its path is relative to the scenario file.
         file: PathBuf,
+        /// The state devices are in when the run begins.
         #[serde(default)]
         start: Start,
     },
@@ -254,16 +273,22 @@ pub enum Interrupted {
 #[serde(deny_unknown_fields, default)]
 pub struct Fails {
     /// Upgrade failed, code -1; reported at the end of the installation.
+    #[schemars(range(min = 0, max = 1))]
     pub upgrade: f64,
     /// Download failed, code -2; reported at the end of the download.
+    #[schemars(range(min = 0, max = 1))]
     pub download: f64,
     /// Verification failed, code -3; reported at the end of verification.
+    #[schemars(range(min = 0, max = 1))]
     pub verify: f64,
     /// Flashing failed, code -4; reported at the end of the installation.
+    #[schemars(range(min = 0, max = 1))]
     pub flash: f64,
     /// The device comes back with a version that is neither source nor target.
+    #[schemars(range(min = 0, max = 1))]
     pub wrong_version: f64,
     /// The device never reports again, and does not say so.
+    #[schemars(range(min = 0, max = 1))]
     pub bricks: f64,
 }
 
@@ -272,6 +297,7 @@ pub struct Fails {
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
     /// All random numbers follow from it.
+    #[schemars(range(max = 9_223_372_036_854_775_807u64))]
     pub seed: u64,
     /// The scheduler decides at multiples of this; "1 ms" to "1 h".
     pub tick: Span,
@@ -298,7 +324,9 @@ impl Default for Run {
 }
 
 /// A law of durations or rates. A plain value, like "90 s", is a constant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "{U}Law", transform = super::serial::allow_plain_value)]
 pub enum Law<U> {
     /// Always this value.
     Constant(U),
@@ -327,6 +355,7 @@ pub enum Law<U> {
 /// One exponential of a mixture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "{U}Branch")]
 pub struct Branch<U> {
     /// Probability of this branch.
     pub share: f64,

@@ -1,6 +1,28 @@
 //! What the user writes: TOML → checked, typed, with units.
 
+mod check;
+mod check_law;
+mod csv_file;
 pub mod file;
+mod files;
+mod findings;
+mod inventory;
+mod measured;
+mod overrides;
+mod path;
+mod problem;
+mod read;
+mod schema;
+mod serial;
+#[cfg(test)]
+mod tests;
+mod tree;
+pub mod units;
+mod walk;
+
+pub use problem::{Problem, Problems};
+pub use read::{load, load_text, resolved};
+pub use schema::{explain, schema};
 
 /// A scenario with everything it refers to, checked: nothing is left to guess.
 #[derive(Clone, Debug)]

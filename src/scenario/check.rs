@@ -1,0 +1,337 @@
+//! Rules that go beyond the form of single values; each problem names the key it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check_law::{self, Demand};
+use super::file::{Cohort, Download, Online, PushRate, Scenario, Select};
+use super::findings::{Findings, suggestion};
+use super::path::Path;
+use super::tree::Node;
+use crate::model::{Bytes, EventRate, Span};
+
+const DAY_US: u64 = 86_400_000_000;
+/// Longest span anywhere; keeps every sum far below `Time::NEVER`.
+pub const LONGEST: Span = Span(3_000 * DAY_US);
+/// Names of versions, target and others included, are numbered in 16 bits.
+pub const VERSIONS_MAX: usize = 65_000;
+/// Points of a time series; more would be a mistake rather than a wish.
+const MOST_POINTS: u64 = 1_000_000;
+const SHARE_TOLERANCE: f64 = 1e-9;
+
+/// What the checks need at hand.
+pub struct Checker<'a> {
+    pub findings: &'a mut Findings,
+    pub tree: &'a Node,
+    pub scenario: &'a Scenario,
+}
+
+impl Checker<'_> {
+    /// Every rule that needs no file but the scenario.
+    pub fn all(&mut self) {
+        self.package();
+        self.campaign();
+        self.retry();
+        self.fleet();
+        for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
+            self.cohort(&Path::of("fleet.cohort").index(index), cohort);
+        }
+        self.run();
+    }
+
+    pub fn refuse(&mut self, path: &Path, rule: &str, help: &str) {
+        let help = (!help.is_empty()).then(|| help.to_owned());
+        self.findings.value(self.tree, path, rule, help);
+    }
+
+    fn between(&mut self, path: &Path, span: Span, least: Span, most: Span) {
+        if span < least || span > most {
+            let rule = format!("must be from {least} to {most}");
+            self.refuse(path, &rule, "");
+        }
+    }
+
+    fn package(&mut self) {
+        let package = &self.scenario.package;
+        if package.size == Some(Bytes(0)) {
+            self.refuse(&Path::of("package.size"), "must be at least 1 B", "");
+        }
+        for (version, size) in &package.delta {
+            if *size == Bytes(0) {
+                let path = Path::of("package.delta").key(version);
+                self.refuse(&path, "must be at least 1 B", "");
+            }
+        }
+    }
+
+    fn campaign(&mut self) {
+        let campaign = &self.scenario.campaign;
+        if let Some(timeout) = campaign.timeout {
+            let path = Path::of("campaign.timeout");
+            self.between(&path, timeout, Span::secs(60), Span::secs(1_440 * 60));
+        }
+        match &campaign.rate {
+            PushRate::Constant { rate, burst: _ } => self.push_rate(*rate),
+            PushRate::FixedWindow { pushes: _, window } => {
+                let path = Path::of("campaign.rate.fixed-window.window");
+                self.between(&path, *window, self.scenario.run.tick, Span(30 * DAY_US));
+            }
+            PushRate::Unlimited => {}
+        }
+        match &campaign.select {
+            Select::Percent(percent) => self.percent(*percent),
+            Select::List(ids) if ids.is_empty() => {
+                let help = "write select = \"all\" to target every matching device";
+                self.refuse(&Path::of("campaign.select.list"), "must not be empty", help);
+            }
+            Select::All | Select::List(_) | Select::ListFile(_) => {}
+        }
+    }
+
+    fn push_rate(&mut self, rate: EventRate) {
+        let path = Path::of("campaign.rate.constant.rate");
+        let (count, per) = (u128::from(rate.count), u128::from(rate.per_us));
+        if count * u128::from(30 * DAY_US) < per {
+            let help = "for a campaign that never pushes there is nothing to simulate";
+            self.refuse(&path, "must be at least 1 push per 30 d", help);
+        } else if count * 1_000_000 > per * 1_000_000_000 {
+            let help = "to push all at once write campaign.rate = \"unlimited\"";
+            self.refuse(&path, "must be at most 1000000000 /s", help);
+        }
+    }
+
+    fn percent(&mut self, percent: f64) {
+        let path = Path::of("campaign.select.percent");
+        if !(percent > 0.0 && percent <= 100.0) {
+            self.refuse(&path, "must be above 0 and at most 100", "");
+        } else if (percent * 1e3 - (percent * 1e3).round()).abs() > 1e-6 {
+            self.refuse(&path, "has more than three decimals", "");
+        }
+    }
+
+    fn retry(&mut self) {
+        let Some(retry) = self.scenario.campaign.retry else {
+            return;
+        };
+        let path = Path::of("campaign.retry.interval");
+        self.between(&path, retry.interval, Span::ZERO, LONGEST);
+        if retry.needs_source_version && self.scenario.campaign.source_versions.is_empty() {
+            let path = Path::of("campaign.retry.needs_source_version");
+            let rule = "retries could never happen, because campaign.source_versions is not given";
+            let help = "give campaign.source_versions, or set needs_source_version = false";
+            self.refuse(&path, rule, help);
+        }
+    }
+
+    fn fleet(&mut self) {
+        let fleet = &self.scenario.fleet;
+        let (devices, inventory) = (Path::of("fleet.devices"), Path::of("fleet.inventory"));
+        match (fleet.devices, &fleet.inventory) {
+            (Some(_), Some(_)) => {
+                let message = "fleet: give either devices or inventory, not both".to_owned();
+                let help = Some("the inventory lists its devices by itself".to_owned());
+                let paths = [devices, inventory];
+                self.findings.values(self.tree, &paths, message, help);
+            }
+            (None, None) => {
+                let help = "give devices = 10_000, or inventory = \"devices.csv\"";
+                let rule = "needs either devices or inventory";
+                self.refuse(&Path::of("fleet"), rule, help);
+            }
+            (Some(_), None) => self.generated(),
+            (None, Some(_)) => self.listed(),
+        }
+        let versions = Path::of("fleet.versions");
+        self.version_shares(&versions, &fleet.versions);
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, cohort) in fleet.cohort.iter().enumerate() {
+            if let Some(first) = names.insert(&cohort.name, index) {
+                let at = |index: usize| Path::of("fleet.cohort").index(index).key("name");
+                let message = format!("{} = {:?}: is given twice", at(index), cohort.name);
+                let paths = [at(index), at(first)];
+                let help = Some("give each cohort a name of its own".to_owned());
+                self.findings.values(self.tree, &paths, message, help);
+            }
+        }
+    }
+
+    /// Rules of a fleet whose devices are drawn from shares.
+    fn generated(&mut self) {
+        let fleet = &self.scenario.fleet;
+        let cohort = |index: usize| Path::of("fleet.cohort").index(index);
+        for (index, one) in fleet.cohort.iter().enumerate() {
+            if one.versions.is_empty() && fleet.versions.is_empty() {
+                let help = "give versions = { \"4.1.3\" = 1.0 } under [fleet] or in the cohort";
+                let rule = "its devices have no installed version";
+                self.refuse(&cohort(index), rule, help);
+            }
+        }
+        let shares: Vec<Option<f64>> = fleet.cohort.iter().map(|cohort| cohort.share).collect();
+        if shares.len() == 1 && shares[0].is_none() {
+            return;
+        }
+        for (index, _) in shares
+            .iter()
+            .enumerate()
+            .filter(|(_, share)| share.is_none())
+        {
+            let help = "with several cohorts each one needs a share; all add up to 1";
+            self.refuse(&cohort(index), "share is missing", help);
+        }
+        let total: f64 = shares.iter().flatten().sum();
+        if shares.iter().all(Option::is_some) && (total - 1.0).abs() > SHARE_TOLERANCE {
+            let paths: Vec<Path> = (0..shares.len()).map(|i| cohort(i).key("share")).collect();
+            let message = format!("fleet.cohort: shares add up to {}, not 1", rounded(total));
+            let help = Some(match total < 1.0 {
+                true => format!(
+                    "add a cohort with the remaining share {}, or raise one",
+                    rounded(1.0 - total)
+                ),
+                false => format!("take {} away from them", rounded(total - 1.0)),
+            });
+            self.findings.values(self.tree, &paths, message, help);
+        }
+    }
+
+    /// An inventory says these things for each device; a second answer would be ignored.
+    fn listed(&mut self) {
+        let fleet = &self.scenario.fleet;
+        let rule = "must not be given with an inventory";
+        if !fleet.versions.is_empty() {
+            let help = "remove it; the inventory's column `version` has it";
+            self.refuse(&Path::of("fleet.versions"), rule, help);
+        }
+        for (index, cohort) in fleet.cohort.iter().enumerate() {
+            let path = Path::of("fleet.cohort").index(index);
+            if !cohort.versions.is_empty() {
+                let help = "remove it; the inventory's column `version` has it";
+                self.refuse(&path.key("versions"), rule, help);
+            }
+            if cohort.share.is_some() {
+                let help = "remove it; the inventory's column `cohort` has it";
+                self.refuse(&path.key("share"), rule, help);
+            }
+        }
+    }
+
+    fn version_shares(&mut self, path: &Path, versions: &BTreeMap<String, f64>) {
+        if versions.is_empty() {
+            return;
+        }
+        let paths: Vec<Path> = versions.keys().map(|version| path.key(version)).collect();
+        for (version, share) in versions {
+            if !(0.0..=1.0).contains(share) {
+                self.refuse(&path.key(version), "must be from 0 to 1", "");
+            }
+        }
+        let total: f64 = versions.values().sum();
+        if (total - 1.0).abs() > SHARE_TOLERANCE {
+            let message = format!("{path}: shares add up to {}, not 1", rounded(total));
+            let help = Some("the shares of all versions must add up to 1".to_owned());
+            self.findings.values(self.tree, &paths, message, help);
+        }
+    }
+
+    fn cohort(&mut self, path: &Path, cohort: &Cohort) {
+        self.version_shares(&path.key("versions"), &cohort.versions);
+        if let Online::Renewal { on, off, start: _ } = &cohort.online {
+            let path = path.key("online").key("renewal");
+            check_law::spans(self, &path.key("on"), on, Demand::FiniteMean);
+            check_law::spans(self, &path.key("off"), off, Demand::FiniteMean);
+        }
+        check_law::spans(self, &path.key("reacts"), &cohort.reacts, Demand::None);
+        check_law::spans(self, &path.key("verify"), &cohort.verify, Demand::None);
+        check_law::spans(self, &path.key("install"), &cohort.install, Demand::None);
+        match &cohort.download {
+            Download::Takes(law) => {
+                let path = path.key("download").key("takes");
+                check_law::spans(self, &path, law, Demand::None);
+            }
+            Download::Link(law) => {
+                let path = path.key("download").key("link");
+                check_law::rates(self, &path, law);
+                if self.scenario.package.size.is_none() {
+                    let help = "give for example package.size = \"48 MiB\"";
+                    self.refuse(&path, "needs package.size, which is missing", help);
+                }
+            }
+        }
+        self.fails(&path.key("fails"), cohort);
+    }
+
+    fn fails(&mut self, path: &Path, cohort: &Cohort) {
+        let f = &cohort.fails;
+        let parts = [
+            ("upgrade", f.upgrade),
+            ("download", f.download),
+            ("verify", f.verify),
+            ("flash", f.flash),
+            ("wrong_version", f.wrong_version),
+            ("bricks", f.bricks),
+        ];
+        let total: f64 = parts.iter().map(|(_, probability)| probability).sum();
+        if total > 1.0 + SHARE_TOLERANCE {
+            let given = parts.iter().filter(|(_, probability)| *probability > 0.0);
+            let paths: Vec<Path> = given.map(|(key, _)| path.key(key)).collect();
+            let rule = "probabilities must add up to at most 1";
+            let message = format!("{path}: {rule}, not {}", rounded(total));
+            let help = Some("at most one of them can happen to one attempt".to_owned());
+            self.findings.values(self.tree, &paths, message, help);
+        }
+    }
+
+    fn run(&mut self) {
+        let run = &self.scenario.run;
+        let tick = Path::of("run.tick");
+        self.between(&tick, run.tick, Span(1_000), Span::secs(3_600));
+        let until = Path::of("run.until");
+        if run.until == Span::ZERO || run.until > LONGEST {
+            self.refuse(&until, "must be above 0 and at most 3000 d", "");
+        } else if run.until < run.tick {
+            let rule = format!("must be at least one tick ({})", run.tick);
+            self.refuse(&until, &rule, "");
+        }
+        let Some(every) = run.sample_every else {
+            return;
+        };
+        let path = Path::of("run.sample_every");
+        if every < run.tick || every == Span::ZERO {
+            let rule = format!("must be at least one tick ({})", run.tick);
+            self.refuse(&path, &rule, "");
+        } else if run.until.0 / every.0 > MOST_POINTS {
+            let least = Span(run.until.0.div_ceil(MOST_POINTS)).exact();
+            let rule = format!("makes more than {MOST_POINTS} points up to run.until");
+            self.refuse(&path, &rule, &format!("take at least {least}"));
+        }
+    }
+
+    /// Versions named by the campaign must be installed somewhere.
+    pub fn known_versions(&mut self, known: &BTreeSet<&str>) {
+        let campaign = &self.scenario.campaign;
+        if known.len() > VERSIONS_MAX {
+            let rule = format!("has more than {VERSIONS_MAX} different versions");
+            self.refuse(&Path::of("fleet"), &rule, "");
+        }
+        let sources = campaign.source_versions.iter().enumerate();
+        let mut named: Vec<(Path, &str)> = sources
+            .map(|(i, version)| {
+                let path = Path::of("campaign.source_versions").index(i);
+                (path, version.as_str())
+            })
+            .collect();
+        for version in self.scenario.package.delta.keys() {
+            named.push((Path::of("package.delta").key(version), version));
+        }
+        for (path, version) in named {
+            if !known.contains(version) {
+                let help = suggestion(version, known.iter().copied()).unwrap_or_default();
+                let rule = format!("no device has version {version:?} installed");
+                self.refuse(&path, &rule, &help);
+            }
+        }
+    }
+}
+
+/// Without the noise of binary fractions.
+pub fn rounded(x: f64) -> f64 {
+    (x * 1e9).round() / 1e9
+}

@@ -1,0 +1,305 @@
+//! What a scenario refers to: the inventory, measured periods, lists of devices.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use super::check::Checker;
+use super::file::{Online, Select};
+use super::findings::suggestion;
+use super::path::Path;
+use super::problem::{Label, Problem, Source};
+use super::{Inventory, Loaded, Measured, inventory, measured};
+use crate::model::DeviceId;
+
+/// Reads every file and resolves every name; problems go to the checker's findings.
+pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loaded {
+    let scenario = checker.scenario;
+    let inventory = load_inventory(checker, base_dir);
+    let measured = load_measured(checker, base_dir);
+    let mut loaded = Loaded {
+        scenario: scenario.clone(),
+        text: text.to_owned(),
+        inventory,
+        measured,
+        select_list: None,
+        blacklist: Vec::new(),
+        whitelist: None,
+    };
+    // Without the fleet, every id and version would look unknown.
+    let listed = scenario.fleet.inventory.is_some();
+    if listed == loaded.inventory.is_some() {
+        checker.known_versions(&versions(&loaded));
+        load_lists(checker, base_dir, &mut loaded);
+    }
+    loaded
+}
+
+/// The bytes of the file named at `path`.
+fn bytes_of(
+    checker: &mut Checker<'_>,
+    base_dir: &FilePath,
+    path: &Path,
+    file: &FilePath,
+) -> Option<(String, Vec<u8>)> {
+    let full = base_dir.join(file);
+    match std::fs::read(&full) {
+        Ok(bytes) => Some((full.display().to_string(), bytes)),
+        Err(error) => {
+            let help = format!("looked for {}", full.display());
+            checker.refuse(path, &format!("cannot be read: {error}"), &help);
+            None
+        }
+    }
+}
+
+fn load_inventory(checker: &mut Checker<'_>, base_dir: &FilePath) -> Option<Inventory> {
+    let fleet = &checker.scenario.fleet;
+    let file = fleet.inventory.as_ref()?;
+    let (name, bytes) = bytes_of(checker, base_dir, &Path::of("fleet.inventory"), file)?;
+    let cohorts: Vec<&str> = fleet.cohort.iter().map(|c| c.name.as_str()).collect();
+    match inventory::read(&name, &bytes, &cohorts) {
+        Ok(inventory) => Some(inventory),
+        Err(problems) => {
+            checker.findings.problems.extend(problems);
+            None
+        }
+    }
+}
+
+fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<Measured>> {
+    let scenario = checker.scenario;
+    let mut all = Vec::new();
+    for (index, cohort) in scenario.fleet.cohort.iter().enumerate() {
+        let mut one = None;
+        if let Online::Measured { file, start: _ } = &cohort.online {
+            let path = Path::of("fleet.cohort").index(index);
+            let path = path.key("online").key("measured").key("file");
+            if let Some((name, bytes)) = bytes_of(checker, base_dir, &path, file) {
+                match measured::read(&name, &bytes) {
+                    Ok(measured) => one = Some(measured),
+                    Err(problems) => checker.findings.problems.extend(problems),
+                }
+            }
+        }
+        all.push(one);
+    }
+    all
+}
+
+/// Versions that devices may have installed.
+fn versions(loaded: &Loaded) -> BTreeSet<&str> {
+    if let Some(inventory) = &loaded.inventory {
+        return inventory.version_names.iter().map(String::as_str).collect();
+    }
+    let fleet = &loaded.scenario.fleet;
+    let of_cohorts = fleet.cohort.iter().flat_map(|cohort| {
+        match cohort.versions.is_empty() {
+            true => &fleet.versions,
+            false => &cohort.versions,
+        }
+        .keys()
+    });
+    of_cohorts.map(String::as_str).collect()
+}
+
+fn load_lists(checker: &mut Checker<'_>, base_dir: &FilePath, loaded: &mut Loaded) {
+    let campaign = &checker.scenario.campaign;
+    let names = Names::of(loaded, checker);
+    let black = names.all(
+        checker,
+        &Path::of("campaign.blacklist"),
+        &campaign.blacklist,
+    );
+    let white = names.all(
+        checker,
+        &Path::of("campaign.whitelist"),
+        &campaign.whitelist,
+    );
+    let select = match &campaign.select {
+        Select::All | Select::Percent(_) => None,
+        Select::List(ids) => {
+            let path = Path::of("campaign.select.list");
+            let found = names.all(checker, &path, ids);
+            refuse_repeated(checker, &path, ids);
+            Some(found)
+        }
+        Select::ListFile(file) => Some(list_file(checker, base_dir, file, &names)),
+    };
+    loaded.select_list = select;
+    loaded.blacklist = sorted(black);
+    loaded.whitelist = (!campaign.whitelist.is_empty()).then(|| sorted(white));
+}
+
+fn sorted(mut devices: Vec<DeviceId>) -> Vec<DeviceId> {
+    devices.sort_unstable();
+    devices.dedup();
+    devices
+}
+
+/// A list in push order cannot have a device in two places.
+fn refuse_repeated(checker: &mut Checker<'_>, path: &Path, ids: &[String]) {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (index, id) in ids.iter().enumerate() {
+        if let Some(before) = first.insert(id, index) {
+            let rule = format!("is listed twice, first at [{before}]");
+            checker.refuse(&path.index(index), &rule, "");
+        }
+    }
+}
+
+/// Device ids to device numbers.
+enum Names {
+    /// A generated fleet of this many devices.
+    Counted(u32),
+    Listed(HashMap<String, u32>),
+}
+
+impl Names {
+    fn of(loaded: &Loaded, checker: &Checker<'_>) -> Names {
+        let campaign = &checker.scenario.campaign;
+        let needed = matches!(campaign.select, Select::List(_) | Select::ListFile(_))
+            || !campaign.blacklist.is_empty()
+            || !campaign.whitelist.is_empty();
+        match &loaded.inventory {
+            None => Names::Counted(loaded.device_count()),
+            Some(_) if !needed => Names::Listed(HashMap::new()),
+            Some(inventory) => Names::Listed(inventory.ids.iter().cloned().zip(0..).collect()),
+        }
+    }
+
+    fn find(&self, id: &str) -> Option<DeviceId> {
+        match self {
+            Names::Counted(count) => {
+                let number: u32 = id.parse().ok()?;
+                let plain = number < *count && number.to_string() == id;
+                plain.then_some(DeviceId(number))
+            }
+            Names::Listed(numbers) => numbers.get(id).copied().map(DeviceId),
+        }
+    }
+
+    fn help(&self, id: &str) -> Option<String> {
+        match self {
+            Names::Counted(count) => Some(format!(
+                "the devices of a generated fleet are \"0\" to \"{}\"",
+                count.saturating_sub(1)
+            )),
+            // Comparing with every id of a large fleet is not worth it.
+            Names::Listed(numbers) if numbers.len() > 10_000 => None,
+            Names::Listed(numbers) => {
+                let mut known: Vec<&str> = numbers.keys().map(String::as_str).collect();
+                known.sort_unstable();
+                suggestion(id, known)
+            }
+        }
+    }
+
+    fn all(&self, checker: &mut Checker<'_>, path: &Path, ids: &[String]) -> Vec<DeviceId> {
+        let mut devices = Vec::new();
+        for (index, id) in ids.iter().enumerate() {
+            match self.find(id) {
+                Some(device) => devices.push(device),
+                None => {
+                    let help = self.help(id).unwrap_or_default();
+                    checker.refuse(&path.index(index), "the fleet has no such device", &help);
+                }
+            }
+        }
+        devices
+    }
+}
+
+/// One device id per line; blank lines and lines that begin with `#` are skipped.
+fn list_file(
+    checker: &mut Checker<'_>,
+    base_dir: &FilePath,
+    file: &FilePath,
+    names: &Names,
+) -> Vec<DeviceId> {
+    const SHOWN: usize = 20;
+    let path = Path::of("campaign.select.list-file");
+    let Some((name, bytes)) = bytes_of(checker, base_dir, &path, file) else {
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let mut devices = Vec::new();
+    let mut lines: HashMap<DeviceId, usize> = HashMap::new();
+    let mut wrong = Vec::new();
+    for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let id = text.trim();
+        if id.is_empty() || id.starts_with('#') {
+            continue;
+        }
+        let found = names.find(id);
+        let (rule, help) = match found.and_then(|device| lines.insert(device, line)) {
+            Some(first) => (
+                "is listed twice",
+                Some(format!("first listed in line {first}")),
+            ),
+            None if found.is_none() && wrong.len() < SHOWN => {
+                ("the fleet has no such device", names.help(id))
+            }
+            None if found.is_none() => ("the fleet has no such device", None),
+            None => {
+                devices.extend(found);
+                continue;
+            }
+        };
+        wrong.push(line_problem(
+            &name,
+            line,
+            text,
+            &format!("{id:?}: {rule}"),
+            help,
+        ));
+    }
+    if wrong.len() > SHOWN {
+        let message = format!("{name}: and {} more problems", wrong.len() - SHOWN);
+        wrong.truncate(SHOWN);
+        wrong.push(Problem::of_file(&name, message, None));
+    }
+    if devices.is_empty() && wrong.is_empty() {
+        checker.refuse(&path, "the file lists no device", "");
+    }
+    checker.findings.problems.extend(wrong);
+    devices
+}
+
+fn line_problem(
+    name: &str,
+    line: usize,
+    text: &str,
+    message: &str,
+    help: Option<String>,
+) -> Problem {
+    let label = Label {
+        source: Arc::new(Source {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            first_line: line,
+        }),
+        span: 0..text.len(),
+        text: String::new(),
+    };
+    Problem::new(String::new(), message.to_owned(), help, vec![label])
+}
+
+impl Loaded {
+    /// Devices of the fleet.
+    pub fn device_count(&self) -> u32 {
+        match &self.inventory {
+            Some(inventory) => inventory.ids.len() as u32,
+            None => self.scenario.fleet.devices.unwrap_or(0),
+        }
+    }
+
+    /// The id of a device: from the inventory, or its number.
+    pub fn device_name(&self, device: DeviceId) -> Cow<'_, str> {
+        match &self.inventory {
+            Some(inventory) => Cow::Borrowed(&inventory.ids[device.0 as usize]),
+            None => Cow::Owned(device.0.to_string()),
+        }
+    }
+}

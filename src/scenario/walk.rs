@@ -1,0 +1,264 @@
+//! Checks the tree's structure against the schema, so that serde has nothing left to refuse.
+
+use serde_json::Value as Schema;
+
+use super::findings::{Findings, suggestion};
+use super::path::Path;
+use super::schema::{Choice, Shape, TableShape};
+use super::tree::{Entry, Node, Value};
+use super::units::{Unit, UnitError, with_unit};
+use crate::model::{BitRate, Bytes, EventRate, Span};
+
+/// Reports every unknown or missing key, wrong type, unknown word, unit and number out of
+/// range below `node`.
+pub fn walk(findings: &mut Findings, node: &Node, schema: &Schema, path: &Path) {
+    match Shape::of(schema) {
+        Shape::Choice(choice) => walk_choice(findings, node, &choice, path),
+        Shape::Table(shape) => walk_table(findings, node, &shape, path),
+        Shape::List { items, least, most } => match &node.value {
+            Value::List(list) => {
+                let count = list.len();
+                if count < least {
+                    refuse(
+                        findings,
+                        node,
+                        path,
+                        &format!("needs at least {least} entry"),
+                        None,
+                    );
+                }
+                if count > most {
+                    let rule = format!("has {count} entries, more than {most}");
+                    refuse(findings, node, path, &rule, None);
+                }
+                for (index, item) in list.iter().enumerate() {
+                    walk(findings, item, items, &path.index(index));
+                }
+            }
+            _ => wrong_type(findings, node, path, "a list", list_remedy(items, path)),
+        },
+        Shape::Text { format, least } => walk_text(findings, node, format, least, path),
+        Shape::Whole { min, max } => walk_whole(findings, node, min, max, path),
+        Shape::Real { min, max } => walk_real(findings, node, min, max, path),
+        Shape::Flag => match node.value {
+            Value::Flag(_) => {}
+            _ => wrong_type(findings, node, path, "true or false", None),
+        },
+    }
+}
+
+fn refuse(findings: &mut Findings, node: &Node, path: &Path, rule: &str, help: Option<String>) {
+    let message = format!("{}{}: {rule}", name(path), findings.shown(node));
+    findings.at(&node.place, path, message, help);
+}
+
+fn wrong_type(
+    findings: &mut Findings,
+    node: &Node,
+    path: &Path,
+    expected: &str,
+    help: Option<String>,
+) {
+    let rule = format!("expected {expected}, found {}", node.kind());
+    findings.at(&node.place, path, format!("{}: {rule}", name(path)), help);
+}
+
+fn name(path: &Path) -> String {
+    match path.0.is_empty() {
+        true => "the scenario".to_owned(),
+        false => path.to_string(),
+    }
+}
+
+fn list_remedy(items: &Schema, path: &Path) -> Option<String> {
+    match Shape::of(items) {
+        Shape::Table(_) => Some(format!("begin each one with a line [[{path}]]")),
+        Shape::Text { .. } => Some("write [\"…\", \"…\"]".to_owned()),
+        _ => None,
+    }
+}
+
+fn walk_table(findings: &mut Findings, node: &Node, shape: &TableShape<'_>, path: &Path) {
+    let Value::Table(entries) = &node.value else {
+        let keys: Vec<&str> = shape.keys().collect();
+        let help = (!keys.is_empty()).then(|| format!("its keys are {}", keys.join(", ")));
+        return wrong_type(findings, node, path, "a table", help);
+    };
+    for entry in entries {
+        let path = path.key(&entry.key);
+        match shape.child(&entry.key) {
+            Some(child) => walk(findings, &entry.node, child, &path),
+            None => unknown_key(findings, entry, &path, shape.keys().collect()),
+        }
+    }
+    for required in &shape.required {
+        if node.entry(required).is_none() {
+            let rule = format!("{} is missing", path.key(required));
+            let meaning = shape
+                .child(required)
+                .and_then(|s| s["description"].as_str());
+            let help = meaning.map(|meaning| format!("`{required}`: {meaning}"));
+            findings.at(&node.place, &path.key(required), rule, help);
+        }
+    }
+}
+
+fn unknown_key(findings: &mut Findings, entry: &Entry, path: &Path, known: Vec<&str>) {
+    let help = suggestion(&entry.key, known)
+        .or_else(|| Some("nothing may be given here; remove it".to_owned()));
+    findings.at(&entry.key_place, path, format!("{path}: unknown key"), help);
+}
+
+fn walk_choice(findings: &mut Findings, node: &Node, choice: &Choice<'_>, path: &Path) {
+    let variants = || choice.variants.iter().map(|(name, _)| *name);
+    match &node.value {
+        Value::Text(word) => {
+            if let Some(plain) = choice.plain {
+                return walk(findings, node, plain, path);
+            }
+            if choice.words.contains(&word.as_str()) {
+                return;
+            }
+            if variants().any(|name| name == word) {
+                let help = format!("write {path}.{word} = …");
+                return refuse(findings, node, path, "needs a value", Some(help));
+            }
+            let known = choice.words.iter().copied().chain(variants());
+            let help = suggestion(word, distinct(known));
+            refuse(findings, node, path, "unknown word", help);
+        }
+        Value::Table(entries) if !choice.variants.is_empty() => match entries.as_slice() {
+            [entry] => match choice.variants.iter().find(|(name, _)| *name == entry.key) {
+                Some((_, inner)) => walk(findings, &entry.node, inner, &path.key(&entry.key)),
+                None => {
+                    let known = distinct(variants()).collect();
+                    unknown_key(findings, entry, &path.key(&entry.key), known);
+                }
+            },
+            [] => {
+                let help = suggestion("", distinct(variants()));
+                let message = format!("{path}: needs exactly one key, found none");
+                findings.at(&node.place, path, message, help);
+            }
+            [_, second, ..] => several_variants(findings, entries, second, path),
+        },
+        _ => match choice.plain {
+            Some(plain) => walk(findings, node, plain, path),
+            None => {
+                let known = choice.words.iter().copied().chain(variants());
+                let help = suggestion("", distinct(known));
+                wrong_type(findings, node, path, "one of the known words", help);
+            }
+        },
+    }
+}
+
+fn several_variants(findings: &mut Findings, entries: &[Entry], second: &Entry, path: &Path) {
+    let found: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    let message = format!("{path}: needs exactly one key, found {}", found.join(", "));
+    let help = "keep one of them".to_owned();
+    findings.at(&second.key_place, path, message, Some(help));
+}
+
+/// Keeps the first of equal names; words also appear as variants with an empty table.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let mut seen: Vec<&str> = Vec::new();
+    names.filter(move |name| {
+        let new = !seen.contains(name);
+        seen.push(name);
+        new
+    })
+}
+
+fn walk_text(
+    findings: &mut Findings,
+    node: &Node,
+    format: Option<&str>,
+    least: usize,
+    path: &Path,
+) {
+    let unit = format.and_then(unit_of);
+    match (&node.value, unit) {
+        (Value::Text(text), Some(unit)) => {
+            if let Err(error) = (unit.check)(text) {
+                refuse(findings, node, path, &error.rule, Some(error.remedy));
+            }
+        }
+        (Value::Text(text), None) => {
+            if text.chars().count() < least {
+                refuse(findings, node, path, "must not be empty", None);
+            }
+        }
+        (Value::Whole(_) | Value::Real(_) | Value::Broken(_), Some(unit)) => {
+            let number = findings.shown(node);
+            let rule = format!("{} needs a unit", unit.what);
+            let remedy = (unit.with_unit)(number.trim_start_matches(" = "));
+            refuse(findings, node, path, &rule, Some(remedy));
+        }
+        (Value::Whole(_) | Value::Real(_) | Value::Flag(_) | Value::Date(_), None) => {
+            let raw = findings.shown(node);
+            let help = format!("put it in quotes: \"{}\"", raw.trim_start_matches(" = "));
+            wrong_type(findings, node, path, "text", Some(help));
+        }
+        (_, Some(unit)) => {
+            let expected = format!("{} such as \"{}\"", unit.what, unit.example);
+            wrong_type(findings, node, path, &expected, None);
+        }
+        (_, None) => wrong_type(findings, node, path, "text", None),
+    }
+}
+
+/// A unit's parser without its type.
+struct UnitRules {
+    what: &'static str,
+    example: &'static str,
+    check: fn(&str) -> Result<(), UnitError>,
+    with_unit: fn(&str) -> String,
+}
+
+fn unit_of(format: &str) -> Option<UnitRules> {
+    fn rules<U: Unit>() -> UnitRules {
+        UnitRules {
+            what: U::WHAT,
+            example: U::EXAMPLE,
+            check: |text| U::parse(text).map(|_| ()),
+            with_unit: with_unit::<U>,
+        }
+    }
+    match format {
+        Span::FORMAT => Some(rules::<Span>()),
+        Bytes::FORMAT => Some(rules::<Bytes>()),
+        BitRate::FORMAT => Some(rules::<BitRate>()),
+        EventRate::FORMAT => Some(rules::<EventRate>()),
+        _ => None,
+    }
+}
+
+fn walk_whole(findings: &mut Findings, node: &Node, min: i128, max: i128, path: &Path) {
+    match node.value {
+        Value::Whole(whole) if (min..=max).contains(&whole) => {}
+        Value::Whole(_) | Value::Broken(_) => {
+            let rule = match (min, max) {
+                (min, max) if min == max => format!("must be {min}"),
+                (min, max) => format!("must be a whole number from {min} to {max}"),
+            };
+            refuse(findings, node, path, &rule, None);
+        }
+        _ => wrong_type(findings, node, path, "a whole number", None),
+    }
+}
+
+fn walk_real(findings: &mut Findings, node: &Node, min: f64, max: f64, path: &Path) {
+    let value = match node.value {
+        Value::Whole(whole) => whole as f64,
+        Value::Real(real) => real,
+        Value::Broken(_) => f64::INFINITY,
+        _ => return wrong_type(findings, node, path, "a number", None),
+    };
+    if !value.is_finite() {
+        refuse(findings, node, path, "must be a finite number", None);
+    } else if value < min || value > max {
+        let rule = format!("must be from {min} to {max}");
+        refuse(findings, node, path, &rule, None);
+    }
+}
