@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Simulates over-the-air upgrade campaigns on fleets of devices.
@@ -32,6 +33,7 @@ pub struct Arguments {
 
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// No progress, no notes; errors and results only.
     #[arg(
@@ -156,7 +158,8 @@ pub struct Run {
     )]
     pub results_root: PathBuf,
     /// Print the summary only.
-    #[arg(long, conflicts_with = "output", env = "FLEETSTORM_NO_RESULTS")]
+    #[arg(long, conflicts_with = "output", env = "FLEETSTORM_NO_RESULTS",
+        value_parser = FalseyValueParser::new())]
     pub no_results: bool,
 }
 
@@ -186,8 +189,8 @@ pub struct Check {
     /// Say what a key of the scenario means, e.g. campaign.rate.
     #[arg(long, value_name = "KEY", conflicts_with = "files")]
     pub explain: Option<String>,
-    /// Print each scenario with all defaults filled in, as TOML.
-    #[arg(long, conflicts_with = "format")]
+    /// Print each scenario with all defaults filled in, as TOML, whatever the format.
+    #[arg(long)]
     pub resolved: bool,
 }
 

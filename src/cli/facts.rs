@@ -13,8 +13,7 @@ pub struct Facts {
     pub campaign: String,
     pub target_version: String,
     pub devices: u64,
-    /// Cohort names with their number of devices, rounded where the fleet is generated.
-    pub cohorts: Vec<(String, u64)>,
+    pub cohorts: Vec<CohortFacts>,
     /// Which devices are targeted, in words.
     pub select: String,
     /// Targets if every device matches: an upper bound.
@@ -24,6 +23,14 @@ pub struct Facts {
     pub pushes_take_s: f64,
     pub seed: u64,
     pub until_s: f64,
+}
+
+/// One cohort and its size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CohortFacts {
+    pub name: String,
+    /// Rounded where the fleet is generated.
+    pub devices: u64,
 }
 
 impl Facts {
@@ -51,7 +58,7 @@ impl Facts {
         let cohorts: Vec<_> = self
             .cohorts
             .iter()
-            .map(|(name, n)| format!("{name} {}", thousands(*n)))
+            .map(|c| format!("{} {}", c.name, thousands(c.devices)))
             .collect();
         format!(
             "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
@@ -78,26 +85,22 @@ fn devices(loaded: &Loaded) -> u64 {
     }
 }
 
-fn cohorts(loaded: &Loaded, devices: u64) -> Vec<(String, u64)> {
-    let mut counts = vec![0; loaded.scenario.fleet.cohort.len()];
-    match &loaded.inventory {
+fn cohorts(loaded: &Loaded, devices: u64) -> Vec<CohortFacts> {
+    let cohorts = loaded.scenario.fleet.cohort.iter().enumerate();
+    let size = |i: usize, share: Option<f64>| match &loaded.inventory {
         Some(inventory) => inventory
             .cohorts
             .iter()
-            .for_each(|c| counts[usize::from(*c)] += 1),
-        None => {
-            for (count, cohort) in counts.iter_mut().zip(&loaded.scenario.fleet.cohort) {
-                *count = (cohort.share.unwrap_or(1.0) * devices as f64).round() as u64;
-            }
-        }
-    }
-    let names = loaded
-        .scenario
-        .fleet
-        .cohort
-        .iter()
-        .map(|cohort| cohort.name.clone());
-    names.zip(counts).collect()
+            .filter(|c| usize::from(**c) == i)
+            .count() as u64,
+        None => (share.unwrap_or(1.0) * devices as f64).round() as u64,
+    };
+    cohorts
+        .map(|(i, c)| CohortFacts {
+            name: c.name.clone(),
+            devices: size(i, c.share),
+        })
+        .collect()
 }
 
 fn select(loaded: &Loaded) -> String {

@@ -1,11 +1,12 @@
 //! The results folder: written whole or not at all, never over something that exists.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use super::files::Files;
 
 /// Why results could not be placed.
 #[derive(Debug, Error)]
@@ -45,6 +46,7 @@ impl Target {
         }
         let name = path
             .file_name()
+            .and_then(|name| name.to_str())
             .ok_or_else(|| io(io::ErrorKind::InvalidFilename.into()))?;
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -53,7 +55,7 @@ impl Target {
         probe(parent).map_err(io)?;
         Ok(Target {
             parent: parent.to_owned(),
-            name: name.to_string_lossy().into_owned(),
+            name: name.to_owned(),
             chosen_by_user: true,
         })
     }
@@ -98,10 +100,7 @@ impl Target {
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
         let temporary = builder.tempdir_in(&self.parent).map_err(io)?;
-        let mut files = Files {
-            folder: temporary.path().to_owned(),
-            digests: Vec::new(),
-        };
+        let mut files = Files::into(temporary.path());
         fill(&mut files)
             .and_then(|()| sync(temporary.path()))
             .map_err(io)?;
@@ -140,73 +139,6 @@ impl Target {
     }
 }
 
-/// Files being written into one folder, with their digests.
-pub struct Files {
-    folder: PathBuf,
-    digests: Vec<(String, String)>,
-}
-
-impl Files {
-    /// Writes one new file and flushes it to disk.
-    ///
-    /// # Errors
-    /// The file exists already or cannot be written.
-    pub fn write(
-        &mut self,
-        name: &str,
-        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let file = File::create_new(self.folder.join(name))?;
-        let mut hashing = Hashing {
-            inner: BufWriter::new(file),
-            hash: Sha256::new(),
-        };
-        fill(&mut hashing)?;
-        let file = hashing
-            .inner
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        self.digests
-            .push((name.to_owned(), hex(&hashing.hash.finalize())));
-        Ok(())
-    }
-
-    /// One hash over all files so far: SHA-256 of what `LC_ALL=C sha256sum *` prints.
-    pub fn fingerprint(&self) -> String {
-        let mut sorted: Vec<_> = self.digests.iter().collect();
-        sorted.sort();
-        let listing: String = sorted
-            .iter()
-            .map(|(name, hash)| format!("{hash}  {name}\n"))
-            .collect();
-        sha256(listing.as_bytes())
-    }
-}
-
-/// Hashes what passes through.
-struct Hashing<W> {
-    inner: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 /// `<UTC time>-<campaign>-s<seed>-<6 digits of the scenario's hash>`.
 pub fn folder_name(start: jiff::Timestamp, campaign: &str, seed: u64, scenario: &str) -> String {
     let time = start
@@ -231,10 +163,6 @@ fn slug(name: &str) -> String {
         "" => "campaign".to_owned(),
         slug => slug.to_owned(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Makes the folder if needed and finds out whether it can be written to.
@@ -384,18 +312,5 @@ mod tests {
         assert_eq!(name, "20271101-060708-gateway-4-1-4-2-staged-s42-7f3ac1");
         assert_eq!(slug("../é"), "campaign");
         assert_eq!(slug(&"abc ".repeat(40)).len(), 39);
-    }
-
-    #[test]
-    fn the_fingerprint_is_that_of_the_sha256sum_listing() {
-        let root = tempfile::tempdir().unwrap();
-        let mut files = Files {
-            folder: root.path().to_owned(),
-            digests: Vec::new(),
-        };
-        files.write("b", |w| w.write_all(b"2")).unwrap();
-        files.write("a", |w| w.write_all(b"1")).unwrap();
-        let listing = format!("{}  a\n{}  b\n", sha256(b"1"), sha256(b"2"));
-        assert_eq!(files.fingerprint(), sha256(listing.as_bytes()));
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::folder::Files;
+use super::files::Files;
 use crate::sim::outcome::{CohortOutcome, LatencyKind, Outcome};
 use crate::stats::Latency;
 
@@ -126,7 +126,12 @@ fn cumulative(latency: &Latency) -> Vec<(u64, u64)> {
     let mut reached = Vec::new();
     for step in histogram.iter_recorded() {
         count += step.count_at_value();
-        reached.push((histogram.highest_equivalent(step.value_iterated_to()).min(max), count));
+        reached.push((
+            histogram
+                .highest_equivalent(step.value_iterated_to())
+                .min(max),
+            count,
+        ));
     }
     reached
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Input;
-use super::folder::{Files, sha256};
+use super::files::{Files, sha256};
 use crate::sim::outcome::Ended;
 
 /// Version of the results folder's layout.

@@ -1,5 +1,6 @@
 //! What a run leaves for people and programs: a results folder, and a text for the terminal.
 
+pub mod files;
 pub mod folder;
 mod hdr;
 pub mod human;
@@ -19,7 +20,7 @@ pub use summary::Summary;
 
 use crate::scenario::Loaded;
 use crate::sim::outcome::{CohortOutcome, Outcome, Tally};
-use folder::Files;
+use files::Files;
 
 /// Name of the row, entry or tag that stands for the whole fleet.
 pub const WHOLE_FLEET: &str = "all";
@@ -78,7 +79,11 @@ mod tests {
     /// Every file but `run.json`, by name.
     fn files_of(root: &Path, outcome: &Outcome) -> BTreeMap<String, Vec<u8>> {
         let loaded = sample::loaded();
-        let input = Input { loaded: &loaded, resolved: "format = 1\n", outcome };
+        let input = Input {
+            loaded: &loaded,
+            resolved: "format = 1\n",
+            outcome,
+        };
         let target = Target::within(root, "run".into()).unwrap();
         let folder = target.write(|files| write_results(files, &input)).unwrap();
         let read = |entry: io::Result<std::fs::DirEntry>| {
@@ -92,7 +97,11 @@ mod tests {
     #[test]
     fn the_same_outcome_gives_the_same_bytes() {
         let root = tempfile::tempdir().unwrap();
-        for outcome in [sample::two_cohorts(), sample::empty(), sample::interrupted()] {
+        for outcome in [
+            sample::two_cohorts(),
+            sample::empty(),
+            sample::interrupted(),
+        ] {
             let files = files_of(root.path(), &outcome);
             assert_eq!(files, files_of(root.path(), &outcome));
             assert_eq!(files.len(), 17);

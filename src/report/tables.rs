@@ -15,7 +15,7 @@
 
 use std::io::{self, Write};
 
-use super::folder::Files;
+use super::files::Files;
 use super::human::seconds;
 use crate::model::{Span, Time};
 use crate::scheduler::state::{FailureReason, STATES, TaskState};
@@ -136,82 +136,60 @@ fn failures(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 }
 
 fn cohorts(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io::Result<()> {
-    const COUNTS: [&str; 18] = [
-        "devices",
-        "not_required",
-        "targeted",
-        "open",
-        "succeeded",
-        "failed",
-        "canceled",
-        "first_try_successes",
-        "attempts",
-        "repushes",
-        "retries",
-        "late_reports",
-        "bricked",
-        "lapsed_permits",
-        "downloads",
-        "downloads_uninterrupted",
-        "interruptions",
-        "online_at_turn",
-    ];
-    const RATES: [&str; 2] = ["succeeded_of_finished", "succeeded_of_targeted"];
-    const TIMES: [(&str, f64); 5] = [
-        ("time_to_50_s", 0.5),
-        ("time_to_90_s", 0.9),
-        ("time_to_95_s", 0.95),
-        ("time_to_99_s", 0.99),
-        ("time_to_100_s", 1.0),
-    ];
     let mut csv = csv::Writer::from_writer(w);
-    let names = TIMES.iter().map(|(name, _)| *name);
-    csv.write_record(
-        ["cohort"]
-            .into_iter()
-            .chain(COUNTS)
-            .chain(RATES)
-            .chain(names),
-    )?;
+    let header = cohort_row(fleet).map(|(column, _)| column);
+    csv.write_record(header)?;
     for cohort in std::iter::once(fleet).chain(&outcome.cohorts) {
-        let tally = &cohort.tally;
-        let mut row = vec![cohort.name.clone()];
-        row.extend(counts(cohort).map(|n| n.to_string()));
-        for rate in [
-            tally.success_rate_of_finished(),
-            tally.success_rate_of_targeted(),
-        ] {
-            row.push(rate.map(|r| r.to_string()).unwrap_or_default());
-        }
-        let times = TIMES.iter().map(|(_, share)| tally.time_to_updated(*share));
-        row.extend(times.map(|time| optional_span(time.map(|t| t.since(Time::ZERO)))));
-        csv.write_record(&row)?;
+        csv.write_record(cohort_row(cohort).map(|(_, value)| value))?;
     }
     csv.flush()
 }
 
-/// In the order of the columns.
-fn counts(cohort: &CohortOutcome) -> [u64; 18] {
+/// Column names and values of one cohort; what is not known stays empty.
+fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 27] {
     let tally = &cohort.tally;
+    let rate = |rate: Option<f64>| rate.map(|r| r.to_string()).unwrap_or_default();
+    let time = |share| optional_span(tally.time_to_updated(share).map(|t| t.since(Time::ZERO)));
     [
-        cohort.devices,
-        tally.count(TaskState::NotRequired),
-        tally.targeted,
-        tally.open(),
-        tally.succeeded(),
-        tally.failed(),
-        tally.canceled(),
-        tally.first_try_successes,
-        tally.attempts.iter().sum(),
-        tally.repushes,
-        tally.retries,
-        tally.late_reports,
-        tally.bricked,
-        tally.lapsed_permits,
-        tally.downloads,
-        tally.downloads_uninterrupted,
-        tally.interruptions,
-        tally.online_at_turn,
+        ("cohort", cohort.name.clone()),
+        ("devices", cohort.devices.to_string()),
+        (
+            "not_required",
+            tally.count(TaskState::NotRequired).to_string(),
+        ),
+        ("targeted", tally.targeted.to_string()),
+        ("open", tally.open().to_string()),
+        ("succeeded", tally.succeeded().to_string()),
+        ("failed", tally.failed().to_string()),
+        ("canceled", tally.canceled().to_string()),
+        ("first_try_successes", tally.first_try_successes.to_string()),
+        ("attempts", tally.attempts.iter().sum::<u64>().to_string()),
+        ("repushes", tally.repushes.to_string()),
+        ("retries", tally.retries.to_string()),
+        ("late_reports", tally.late_reports.to_string()),
+        ("bricked", tally.bricked.to_string()),
+        ("lapsed_permits", tally.lapsed_permits.to_string()),
+        ("downloads", tally.downloads.to_string()),
+        (
+            "downloads_uninterrupted",
+            tally.downloads_uninterrupted.to_string(),
+        ),
+        ("interruptions", tally.interruptions.to_string()),
+        ("turns", tally.turns.to_string()),
+        ("online_at_turn", tally.online_at_turn.to_string()),
+        (
+            "succeeded_of_finished",
+            rate(tally.success_rate_of_finished()),
+        ),
+        (
+            "succeeded_of_targeted",
+            rate(tally.success_rate_of_targeted()),
+        ),
+        ("time_to_50_s", time(0.5)),
+        ("time_to_90_s", time(0.9)),
+        ("time_to_95_s", time(0.95)),
+        ("time_to_99_s", time(0.99)),
+        ("time_to_100_s", time(1.0)),
     ]
 }
 
