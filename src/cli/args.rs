@@ -36,13 +36,8 @@ pub struct Arguments {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// No progress, no notes; errors and results only.
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "FLEETSTORM_QUIET",
-        conflicts_with = "verbose"
-    )]
+    #[arg(short, long, global = true, env = "FLEETSTORM_QUIET", conflicts_with = "verbose",
+        value_parser = FalseyValueParser::new())]
     pub quiet: bool,
     /// Say more on stderr; twice: everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FLEETSTORM_VERBOSE")]

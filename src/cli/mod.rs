@@ -13,7 +13,6 @@ mod signal;
 mod templates;
 mod terminal;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -50,8 +49,6 @@ pub fn main() -> ExitCode {
     terminal.start_logging();
     match dispatch(&arguments.command, &terminal) {
         Ok(exit) => exit.into(),
-        // Whoever reads our output has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => Exit::Ok.into(),
         Err(error) => {
             terminal.error(&format!("{error:#}"));
             Exit::Failed.into()
@@ -79,10 +76,4 @@ fn dispatch(command: &Command, terminal: &Terminal) -> anyhow::Result<Exit> {
             Ok(Exit::Ok)
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -46,10 +46,7 @@ impl Meter {
     pub fn show(&mut self, progress: Progress) {
         let elapsed = self.start.elapsed();
         match &mut self.mode {
-            Mode::Live(bar) => {
-                bar.set_message(line(&progress, elapsed));
-                bar.tick();
-            }
+            Mode::Live(bar) => bar.set_message(line(&progress, elapsed)),
             Mode::Plain(last) if due(elapsed, *last) => {
                 *last = Some(elapsed);
                 // Nobody is left to tell if stderr is closed.
@@ -68,8 +65,7 @@ impl Meter {
 }
 
 fn live() -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
+    let style = ProgressStyle::with_template("{wide_msg}").expect("the template is valid");
     ProgressBar::new_spinner().with_style(style)
 }
 

@@ -66,12 +66,11 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
         results: written.as_ref().ok().and_then(|path| path.as_deref()),
     };
     let summary = Summary::of(&loaded.scenario, &outcome);
-    terminal.print(&coloured(
-        &text::render(&summary, &effort),
-        &summary,
-        terminal,
-    ))?;
+    let text = coloured(&text::render(&summary, &effort), &summary, terminal);
+    let printed = terminal.print(&text);
+    // Lost results are the worse news.
     written?;
+    printed.context("cannot print the summary")?;
     Ok(exit)
 }
 

@@ -59,10 +59,14 @@ impl Terminal {
     }
 
     /// Writes a result to stdout.
+    ///
+    /// A reader that has seen enough, as `head` has, is no failure.
     pub fn print(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
     }
 
     /// Writes a diagnostic to stderr; there is nobody to tell if that fails.

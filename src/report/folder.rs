@@ -16,7 +16,7 @@ pub enum FolderError {
          give another folder with -o, or move this one away"
     )]
     Exists { path: PathBuf },
-    #[error("cannot write results to {path}: {source}")]
+    #[error("cannot write results to {path}")]
     Io { path: PathBuf, source: io::Error },
 }
 
