@@ -63,7 +63,7 @@ fn resolved(
                 let text = scenario::resolved(&loaded.scenario);
                 terminal.print(&format!("# {}\n{text}", file.display()))?;
             }
-            Err(problems) => terminal.problems(&problems.to_string()),
+            Err(problems) => terminal.problems(problems),
         }
     }
     Ok(())
@@ -78,7 +78,7 @@ fn human(checked: &[(&Path, Result<Loaded, Problems>)], terminal: &Terminal) -> 
                 terminal.print(&format!("{}: {ok}\n{facts}", file.display()))?;
             }
             Err(problems) => {
-                terminal.problems(&problems.to_string());
+                terminal.problems(problems);
                 let count = problems.iter().count();
                 let plural = if count == 1 { "" } else { "s" };
                 let invalid = terminal.toned("INVALID", Tone::Bad);
@@ -108,6 +108,7 @@ struct Finding {
     /// The key, as in `campaign.rate`.
     key: String,
     file: String,
+    /// Line and column count from 1; 0 if the problem has no place.
     line: usize,
     column: usize,
     message: String,
@@ -130,7 +131,7 @@ fn findings(problems: &Problems) -> Vec<Finding> {
         .iter()
         .map(|problem| Finding {
             key: problem.path.clone(),
-            file: problem.file.display().to_string(),
+            file: problem.file.clone(),
             line: problem.line,
             column: problem.column,
             message: problem.message.clone(),
@@ -151,22 +152,17 @@ fn github(checked: &[(&Path, Result<Loaded, Problems>)]) -> String {
 }
 
 fn annotation(finding: &Finding) -> String {
-    let mut message = match finding.key.as_str() {
-        "" => finding.message.clone(),
-        key => format!("{key}: {}", finding.message),
-    };
+    let mut message = finding.message.clone();
     if let Some(help) = &finding.help {
         let _ = write!(message, "\nhelp: {help}");
     }
-    format!(
-        "::error file={},line={},col={},title=fleetstorm::{}\n",
-        escaped(&finding.file)
-            .replace(':', "%3A")
-            .replace(',', "%2C"),
-        finding.line,
-        finding.column,
-        escaped(&message)
-    )
+    // A problem without a place, such as a missing file, has line 0.
+    let place = match finding.line {
+        0 => String::new(),
+        line => format!(",line={line},col={}", finding.column),
+    };
+    let file = escaped(&finding.file).replace(':', "%3A").replace(',', "%2C");
+    format!("::error file={file}{place},title=fleetstorm::{}\n", escaped(&message))
 }
 
 /// As GitHub's workflow commands want it.
@@ -187,7 +183,7 @@ mod tests {
             file: "a,b.toml".into(),
             line: 3,
             column: 9,
-            message: "shares add up to 95 %".into(),
+            message: "fleet.cohort: shares add up to 95 %".into(),
             help: Some("shares must add up to 1".into()),
         };
         assert_eq!(

@@ -23,7 +23,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     let loaded = match scenario::load(&arguments.file, &assignments(arguments)) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            terminal.problems(&problems.to_string());
+            terminal.problems(&problems);
             return Ok(Exit::Invalid);
         }
     };
@@ -35,7 +35,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     tracing::debug!(threads, seed = loaded.scenario.run.seed, "simulating");
 
     let clock = Instant::now();
-    let outcome = simulate(&loaded, threads, terminal);
+    let outcome = simulate(&loaded, threads, terminal).context("the simulation failed")?;
     let wall_s = clock.elapsed().as_secs_f64();
     tracing::debug!(wall_s, ended = outcome.ended.name(), "simulated");
 
@@ -110,7 +110,7 @@ fn target(
     Ok(Some(target))
 }
 
-fn simulate(loaded: &Loaded, threads: usize, terminal: &Terminal) -> Outcome {
+fn simulate(loaded: &Loaded, threads: usize, terminal: &Terminal) -> std::io::Result<Outcome> {
     let mut meter = Meter::new(terminal);
     let mut progress = |progress| meter.show(progress);
     let options = Options {

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Global, ShowProgress, When};
+use crate::scenario::Problems;
 
 /// Resolved choices about output.
 #[derive(Clone, Debug)]
@@ -83,7 +84,8 @@ impl Terminal {
     }
 
     /// Writes what was found wrong in a scenario to stderr.
-    pub fn problems(&self, text: &str) {
+    pub fn problems(&self, problems: &Problems) {
+        let text = problems.render(self.colour_err);
         let _ = writeln!(io::stderr(), "{}", text.trim_end());
     }
 

@@ -19,7 +19,7 @@ pub use manifest::{Manifest, RunInfo};
 pub use summary::Summary;
 
 use crate::scenario::Loaded;
-use crate::sim::outcome::{CohortOutcome, Outcome, Tally};
+use crate::sim::outcome::{CohortOutcome, Outcome};
 use files::Files;
 
 /// Name of the row, entry or tag that stands for the whole fleet.
@@ -62,11 +62,6 @@ fn whole_fleet(outcome: &Outcome) -> CohortOutcome {
         devices: outcome.cohorts.iter().map(|c| c.devices).sum(),
         tally: outcome.total(),
     }
-}
-
-/// Tasks that the conservation law counts: open, succeeded, failed, canceled.
-fn accounted(tally: &Tally) -> u64 {
-    tally.open() + tally.succeeded() + tally.failed() + tally.canceled()
 }
 
 #[cfg(test)]

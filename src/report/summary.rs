@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{accounted, whole_fleet};
+use super::whole_fleet;
 use crate::model::{Span, Time};
 use crate::scenario::file::Scenario;
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
@@ -209,12 +209,7 @@ impl CohortSummary {
     /// If tasks were lost or counted twice.
     pub fn of(cohort: &CohortOutcome) -> CohortSummary {
         let tally = &cohort.tally;
-        assert_eq!(
-            accounted(tally),
-            tally.targeted,
-            "tasks of {} do not add up",
-            cohort.name
-        );
+        tally.assert_conserved();
         CohortSummary {
             name: cohort.name.clone(),
             devices: cohort.devices,
@@ -408,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "do not add up")]
+    #[should_panic(expected = "lost or counted twice")]
     fn a_lost_task_is_our_bug() {
         let mut outcome = sample::two_cohorts();
         outcome.cohorts[0].tally.targeted += 1;
