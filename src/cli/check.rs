@@ -156,13 +156,17 @@ fn annotation(finding: &Finding) -> String {
     if let Some(help) = &finding.help {
         let _ = write!(message, "\nhelp: {help}");
     }
-    // A problem without a place, such as a missing file, has line 0.
+    let file = escaped(&finding.file)
+        .replace(':', "%3A")
+        .replace(',', "%2C");
     let place = match finding.line {
-        0 => String::new(),
-        line => format!(",line={line},col={}", finding.column),
+        // There is nothing to open at the flag.
+        _ if finding.file == "--set" => String::new(),
+        // A problem without a place, such as a missing file.
+        0 => format!("file={file},"),
+        line => format!("file={file},line={line},col={},", finding.column),
     };
-    let file = escaped(&finding.file).replace(':', "%3A").replace(',', "%2C");
-    format!("::error file={file}{place},title=fleetstorm::{}\n", escaped(&message))
+    format!("::error {place}title=fleetstorm::{}\n", escaped(&message))
 }
 
 /// As GitHub's workflow commands want it.

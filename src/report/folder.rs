@@ -85,7 +85,7 @@ impl Target {
         self,
         fill: impl FnOnce(&mut Files) -> io::Result<()>,
     ) -> Result<PathBuf, FolderError> {
-        let intended = self.parent.join(&self.name);
+        let intended = self.path(&self.name);
         let io = |source| FolderError::Io {
             path: intended.clone(),
             source,
@@ -114,6 +114,14 @@ impl Target {
         Ok(path)
     }
 
+    /// As the user would write it, without a `./` in front.
+    fn path(&self, name: &str) -> PathBuf {
+        match self.parent.to_str() {
+            Some(".") => PathBuf::from(name),
+            _ => self.parent.join(name),
+        }
+    }
+
     /// Renames `from` to the first free name.
     ///
     /// A folder that appears between look and rename is not lost: rename replaces none but an
@@ -121,8 +129,8 @@ impl Target {
     fn place(&self, from: &Path) -> Result<PathBuf, FolderError> {
         for attempt in 1_u32.. {
             let path = match attempt {
-                1 => self.parent.join(&self.name),
-                n => self.parent.join(format!("{}-{n}", self.name)),
+                1 => self.path(&self.name),
+                n => self.path(&format!("{}-{n}", self.name)),
             };
             if fs::symlink_metadata(&path).is_ok() {
                 if self.chosen_by_user {

@@ -79,12 +79,12 @@ pub fn why_ended(summary: &Summary) -> String {
         }
         "nothing-left" => {
             let verb = if open == 1 {
-                "never returns"
+                "never reports"
             } else {
-                "never return"
+                "never report"
             };
             format!(
-                "nothing is left to happen after {end}: {} {verb}",
+                "nothing is left to happen after {end}: {} {verb} again",
                 counted(open, "device")
             )
         }
@@ -319,7 +319,7 @@ mod tests {
         );
         assert_eq!(
             end(Ended::NothingLeft),
-            "nothing is left to happen after 2 h: 45 devices never return"
+            "nothing is left to happen after 2 h: 45 devices never report again"
         );
         assert_eq!(
             end(Ended::Interrupted),
