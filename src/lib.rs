@@ -1,8 +1,10 @@
 //! Fleetstorm: a fleet simulator and load tester for over-the-air upgrade campaigns.
 
+pub mod cli;
 pub mod dist;
 pub mod fleet;
 pub mod model;
+pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod scheduler;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `fleetstorm` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fleetstorm::cli::main()
+}

@@ -1,0 +1,228 @@
+//! What a scenario amounts to, before anything is simulated.
+
+use serde::Serialize;
+
+use crate::model::{EventRate, Span};
+use crate::report::human::{counted, thousands};
+use crate::scenario::Loaded;
+use crate::scenario::file::{PushRate, Select};
+
+/// A few resolved facts about a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Facts {
+    pub campaign: String,
+    pub target_version: String,
+    pub devices: u64,
+    pub cohorts: Vec<CohortFacts>,
+    /// Which devices are targeted, in words.
+    pub select: String,
+    /// Targets if every device matches: an upper bound.
+    pub targets_at_most: u64,
+    pub rate: String,
+    /// What it takes at least to push so many targets at that rate, in seconds.
+    pub pushes_take_s: f64,
+    pub seed: u64,
+    pub until_s: f64,
+}
+
+/// One cohort and its size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CohortFacts {
+    pub name: String,
+    /// Rounded where the fleet is generated.
+    pub devices: u64,
+}
+
+impl Facts {
+    pub fn of(loaded: &Loaded) -> Facts {
+        let scenario = &loaded.scenario;
+        let campaign = &scenario.campaign;
+        let devices = devices(loaded);
+        let targets = targets_at_most(loaded, devices);
+        Facts {
+            campaign: campaign.name.clone(),
+            target_version: scenario.package.version.clone(),
+            devices,
+            cohorts: cohorts(loaded, devices),
+            select: select(loaded),
+            targets_at_most: targets,
+            rate: rate(&campaign.rate),
+            pushes_take_s: pushes_take(&campaign.rate, targets).as_secs_f64(),
+            seed: scenario.run.seed,
+            until_s: scenario.run.until.as_secs_f64(),
+        }
+    }
+
+    /// Indented lines for people.
+    pub fn text(&self) -> String {
+        let cohorts: Vec<_> = self
+            .cohorts
+            .iter()
+            .map(|c| format!("{} {}", c.name, thousands(c.devices)))
+            .collect();
+        format!(
+            "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
+             rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n",
+            self.campaign,
+            self.target_version,
+            thousands(self.devices),
+            counted(self.cohorts.len() as u64, "cohort"),
+            cohorts.join(", "),
+            self.select,
+            counted(self.targets_at_most, "device"),
+            self.rate,
+            Span::from_secs_f64(self.pushes_take_s),
+            self.seed,
+            Span::from_secs_f64(self.until_s),
+        )
+    }
+}
+
+fn devices(loaded: &Loaded) -> u64 {
+    match &loaded.inventory {
+        Some(inventory) => inventory.ids.len() as u64,
+        None => loaded.scenario.fleet.devices.map_or(0, u64::from),
+    }
+}
+
+fn cohorts(loaded: &Loaded, devices: u64) -> Vec<CohortFacts> {
+    let cohorts = loaded.scenario.fleet.cohort.iter().enumerate();
+    let size = |i: usize, share: Option<f64>| match &loaded.inventory {
+        Some(inventory) => inventory
+            .cohorts
+            .iter()
+            .filter(|c| usize::from(**c) == i)
+            .count() as u64,
+        None => (share.unwrap_or(1.0) * devices as f64).round() as u64,
+    };
+    cohorts
+        .map(|(i, c)| CohortFacts {
+            name: c.name.clone(),
+            devices: size(i, c.share),
+        })
+        .collect()
+}
+
+fn select(loaded: &Loaded) -> String {
+    match (&loaded.scenario.campaign.select, &loaded.select_list) {
+        (Select::All, _) => "every matching device".to_owned(),
+        (Select::Percent(p), _) => format!("{p} % of the matching devices"),
+        (Select::List(list), _) => format!("a list of {}", counted(list.len() as u64, "device")),
+        (Select::ListFile(path), list) => {
+            let n = list.as_ref().map_or(0, Vec::len) as u64;
+            format!("{} listed in {}", counted(n, "device"), path.display())
+        }
+    }
+}
+
+fn targets_at_most(loaded: &Loaded, devices: u64) -> u64 {
+    let matching = match &loaded.whitelist {
+        Some(list) => (list.len() as u64).min(devices),
+        None => devices.saturating_sub(loaded.blacklist.len() as u64),
+    };
+    match (&loaded.scenario.campaign.select, &loaded.select_list) {
+        (Select::Percent(p), _) if matching > 0 => {
+            // In thousandths of a percent, the finest that R11 allows.
+            let share = (p * 1000.0).round() as u128;
+            ((share * u128::from(matching) / 100_000) as u64).clamp(1, matching)
+        }
+        (Select::All | Select::Percent(_), _) => matching,
+        (Select::List(_) | Select::ListFile(_), Some(list)) => (list.len() as u64).min(matching),
+        (Select::List(_) | Select::ListFile(_), None) => matching,
+    }
+}
+
+fn rate(rate: &PushRate) -> String {
+    match rate {
+        PushRate::Constant { rate, burst: 1 } => per(rate),
+        PushRate::Constant { rate, burst } => format!("{}, bursts of {burst}", per(rate)),
+        PushRate::FixedWindow { pushes, window } => {
+            format!("{} in each window of {window}", counted_pushes(*pushes))
+        }
+        PushRate::Unlimited => "unlimited".to_owned(),
+    }
+}
+
+fn counted_pushes(n: u32) -> String {
+    match n {
+        1 => "1 push".to_owned(),
+        n => format!("{} pushes", thousands(u64::from(n))),
+    }
+}
+
+fn per(rate: &EventRate) -> String {
+    let unit = match rate.per_us {
+        1_000_000 => "s".to_owned(),
+        60_000_000 => "min".to_owned(),
+        3_600_000_000 => "h".to_owned(),
+        86_400_000_000 => "d".to_owned(),
+        us => Span(us).to_string(),
+    };
+    format!("{} /{unit}", thousands(rate.count))
+}
+
+/// From the first push to the last, if nothing but the rate holds them up.
+fn pushes_take(rate: &PushRate, targets: u64) -> Span {
+    match rate {
+        PushRate::Constant { rate, burst } => {
+            let waiting = u128::from(targets.saturating_sub(u64::from(*burst)));
+            let us = waiting * u128::from(rate.per_us) / u128::from(rate.count.max(1));
+            Span(u64::try_from(us).unwrap_or(u64::MAX))
+        }
+        PushRate::FixedWindow { pushes, window } => {
+            let windows = targets
+                .div_ceil(u64::from(*pushes).max(1))
+                .saturating_sub(1);
+            Span(window.0.saturating_mul(windows))
+        }
+        PushRate::Unlimited => Span::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pushes_take_what_the_rate_allows() {
+        let constant = |count, burst| PushRate::Constant {
+            rate: EventRate {
+                count,
+                per_us: 60_000_000,
+            },
+            burst,
+        };
+        let window = PushRate::FixedWindow {
+            pushes: 100,
+            window: Span::secs(60),
+        };
+        for (rate, targets, seconds) in [
+            (&constant(60, 1), 61, 60),
+            (&constant(60, 1), 1, 0),
+            (&constant(60, 1), 0, 0),
+            (&constant(60, 10), 70, 60),
+            (&window, 100, 0),
+            (&window, 101, 60),
+            (&window, 0, 0),
+            (&PushRate::Unlimited, 1_000_000, 0),
+        ] {
+            assert_eq!(
+                pushes_take(rate, targets),
+                Span::secs(seconds),
+                "{rate:?} {targets}"
+            );
+        }
+    }
+
+    #[test]
+    fn rates_read_as_written() {
+        let rate_of = |count, per_us, burst| PushRate::Constant {
+            rate: EventRate { count, per_us },
+            burst,
+        };
+        assert_eq!(rate(&rate_of(1000, 60_000_000, 1)), "1,000 /min");
+        assert_eq!(rate(&rate_of(5, 1_000_000, 9)), "5 /s, bursts of 9");
+        assert_eq!(rate(&rate_of(5, 600_000_000, 1)), "5 /10 min");
+        assert_eq!(rate(&PushRate::Unlimited), "unlimited");
+    }
+}

@@ -1,0 +1,115 @@
+//! What a run leaves for people and programs: a results folder, and a text for the terminal.
+
+pub mod files;
+pub mod folder;
+mod hdr;
+pub mod human;
+pub mod manifest;
+mod markdown;
+#[cfg(test)]
+mod sample;
+pub mod summary;
+mod tables;
+pub mod text;
+
+use std::io;
+
+pub use folder::{FolderError, Target};
+pub use manifest::{Manifest, RunInfo};
+pub use summary::Summary;
+
+use crate::scenario::Loaded;
+use crate::sim::outcome::{CohortOutcome, Outcome};
+use files::Files;
+
+/// Name of the row, entry or tag that stands for the whole fleet.
+pub const WHOLE_FLEET: &str = "all";
+
+/// Everything that determines the result files, `run.json` aside.
+pub struct Input<'a> {
+    pub loaded: &'a Loaded,
+    /// The scenario with every default filled in, as TOML.
+    pub resolved: &'a str,
+    pub outcome: &'a Outcome,
+}
+
+/// Writes the deterministic files: the same scenario gives the same bytes.
+///
+/// # Errors
+/// The first failure of the file system.
+pub fn write_results(files: &mut Files, input: &Input) -> io::Result<()> {
+    let summary = Summary::of(&input.loaded.scenario, input.outcome);
+    let fleet = whole_fleet(input.outcome);
+    files.write("scenario.toml", |w| {
+        w.write_all(input.loaded.text.as_bytes())
+    })?;
+    files.write("resolved.toml", |w| w.write_all(input.resolved.as_bytes()))?;
+    files.write("summary.json", |w| {
+        serde_json::to_writer_pretty(&mut *w, &summary)?;
+        w.write_all(b"\n")
+    })?;
+    files.write("summary.md", |w| {
+        w.write_all(markdown::render(&summary).as_bytes())
+    })?;
+    tables::write(files, input.outcome, &fleet)?;
+    hdr::write(files, input.outcome, &fleet)
+}
+
+/// The whole fleet as if it were one cohort.
+fn whole_fleet(outcome: &Outcome) -> CohortOutcome {
+    CohortOutcome {
+        name: WHOLE_FLEET.to_owned(),
+        devices: outcome.cohorts.iter().map(|c| c.devices).sum(),
+        tally: outcome.total(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every file but `run.json`, by name.
+    fn files_of(root: &Path, outcome: &Outcome) -> BTreeMap<String, Vec<u8>> {
+        let loaded = sample::loaded();
+        let input = Input {
+            loaded: &loaded,
+            resolved: "format = 1\n",
+            outcome,
+        };
+        let target = Target::within(root, "run".into()).unwrap();
+        let folder = target.write(|files| write_results(files, &input)).unwrap();
+        let read = |entry: io::Result<std::fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        };
+        std::fs::read_dir(folder).unwrap().map(read).collect()
+    }
+
+    #[test]
+    fn the_same_outcome_gives_the_same_bytes() {
+        let root = tempfile::tempdir().unwrap();
+        for outcome in [
+            sample::two_cohorts(),
+            sample::empty(),
+            sample::interrupted(),
+        ] {
+            let files = files_of(root.path(), &outcome);
+            assert_eq!(files, files_of(root.path(), &outcome));
+            assert_eq!(files.len(), 17);
+            assert_eq!(files["scenario.toml"], sample::loaded().text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_says_so_in_every_summary() {
+        let root = tempfile::tempdir().unwrap();
+        let files = files_of(root.path(), &sample::interrupted());
+        let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+        assert!(text("summary.json").contains("\"complete\": false"));
+        assert!(text("summary.md").contains("PARTIAL RESULT"));
+    }
+}

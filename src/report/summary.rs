@@ -1,0 +1,412 @@
+//! `summary.json`: the numbers of a run, with a published schema and no wall-clock time in it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::whole_fleet;
+use crate::model::{Span, Time};
+use crate::scenario::file::Scenario;
+use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
+use crate::sim::outcome::{CohortOutcome, Ended, LatencyKind, Outcome, Tally};
+use crate::stats::Latency;
+
+/// Version of the summary's format.
+pub const SUMMARY_FORMAT: u32 = 1;
+
+/// The result of one run. The same scenario gives the same bytes on every machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Version of this format; always 1.
+    pub format: u32,
+    /// The campaign's name.
+    pub campaign: String,
+    /// The version that was rolled out.
+    pub target_version: String,
+    pub seed: u64,
+    /// Why the run ended: "all-final", "until", "nothing-left" or "interrupted".
+    pub ended: String,
+    /// False if the run was interrupted: the numbers are those of a partial run.
+    pub complete: bool,
+    /// Virtual time from the campaign's activation to the end of the run, in seconds.
+    pub end_s: f64,
+    pub events: EventSummary,
+    /// The whole fleet, under the name "all".
+    pub fleet: CohortSummary,
+    /// In the scenario's order.
+    pub cohorts: Vec<CohortSummary>,
+    /// Devices of the whole fleet by the version they run at the end.
+    pub versions: BTreeMap<String, u64>,
+}
+
+/// Handled events by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventSummary {
+    /// Changes between online and offline.
+    pub flips: u64,
+    /// Offers that took a permit.
+    pub pushes: u64,
+    /// Finished reactions, downloads, verifications and installations.
+    pub phases: u64,
+    /// Timeouts and retries that came due.
+    pub timers: u64,
+    pub total: u64,
+}
+
+/// The numbers of one cohort, or of the whole fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CohortSummary {
+    pub name: String,
+    /// Devices, targeted or not.
+    pub devices: u64,
+    /// Devices with a task.
+    pub targeted: u64,
+    /// Devices that ran the target version from the beginning.
+    pub not_required: u64,
+    /// open + succeeded + failed + canceled = targeted, always.
+    pub conservation: Conservation,
+    /// Tasks by state.
+    pub states: BTreeMap<String, u64>,
+    /// Tasks by Alibaba's status.
+    pub alibaba: BTreeMap<String, u64>,
+    /// Tasks by Quectel's component status.
+    pub quectel: BTreeMap<String, u64>,
+    /// Devices by Quectel's device status.
+    pub device_status: BTreeMap<String, u64>,
+    /// By reason.
+    pub failures: BTreeMap<String, FailureSummary>,
+    /// Attempts begun: first, second, and so on; a sixteenth entry holds all later ones too.
+    pub attempts: Vec<u64>,
+    /// Tasks that succeeded in their first attempt.
+    pub first_try_successes: u64,
+    /// Offers sent again to a device that had lost the first.
+    pub repushes: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Reports that arrived after their task was final.
+    pub late_reports: u64,
+    /// Devices that went silent for good while installing.
+    pub bricked: u64,
+    /// Permits that found their device just gone offline, and lapsed.
+    pub lapsed_permits: u64,
+    /// Turns taken.
+    pub turns: u64,
+    /// Turns that found the device online at once.
+    pub online_at_turn: u64,
+    /// Downloads finished.
+    pub downloads: u64,
+    /// Downloads finished without an interruption.
+    pub downloads_uninterrupted: u64,
+    /// Interruptions of finished downloads.
+    pub interruptions: u64,
+    pub success_rate: SuccessRate,
+    /// From the activation until a share of the targeted devices was updated.
+    pub time_to_updated: TimeToUpdated,
+    /// By what they run from and to.
+    pub latencies: BTreeMap<String, LatencySummary>,
+}
+
+/// Nothing is lost and nothing counted twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Conservation {
+    /// Tasks that are not final.
+    pub open: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub canceled: u64,
+    pub targeted: u64,
+}
+
+/// Failures of one reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailureSummary {
+    /// The code a device reports; null where no device reports it.
+    pub code: Option<i8>,
+    /// Tasks that failed for good.
+    pub tasks: u64,
+    /// Attempts that failed, retried or not.
+    pub attempts: u64,
+}
+
+/// Success rates from 0 to 1; null where there is nothing to divide by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuccessRate {
+    /// succeeded / (succeeded + failed): not started and in progress excluded.
+    pub succeeded_of_finished: Option<f64>,
+    /// succeeded / targeted.
+    pub succeeded_of_targeted: Option<f64>,
+}
+
+/// Seconds until 50, 90, 95, 99 and 100 % were updated; null if that was not reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeToUpdated {
+    pub p50_s: Option<f64>,
+    pub p90_s: Option<f64>,
+    pub p95_s: Option<f64>,
+    pub p99_s: Option<f64>,
+    pub p100_s: Option<f64>,
+}
+
+/// One latency distribution in seconds; null where nothing was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencySummary {
+    pub count: u64,
+    /// Exact.
+    pub mean_s: Option<f64>,
+    /// Exact.
+    pub min_s: Option<f64>,
+    pub p50_s: Option<f64>,
+    pub p90_s: Option<f64>,
+    pub p95_s: Option<f64>,
+    pub p99_s: Option<f64>,
+    #[serde(rename = "p99.9_s")]
+    pub p999_s: Option<f64>,
+    /// Exact.
+    pub max_s: Option<f64>,
+}
+
+impl Summary {
+    pub fn of(scenario: &Scenario, outcome: &Outcome) -> Summary {
+        let events = outcome.events;
+        Summary {
+            format: SUMMARY_FORMAT,
+            campaign: scenario.campaign.name.clone(),
+            target_version: scenario.package.version.clone(),
+            seed: scenario.run.seed,
+            ended: outcome.ended.name().to_owned(),
+            complete: outcome.ended != Ended::Interrupted,
+            end_s: outcome.end.as_secs_f64(),
+            events: EventSummary {
+                flips: events.flips,
+                pushes: events.pushes,
+                phases: events.phases,
+                timers: events.timers,
+                total: events.total(),
+            },
+            fleet: CohortSummary::of(&whole_fleet(outcome)),
+            cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
+            versions: outcome.versions.iter().cloned().collect(),
+        }
+    }
+
+    /// The schema that every `summary.json` follows.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Summary).to_value()
+    }
+}
+
+impl CohortSummary {
+    /// # Panics
+    /// If tasks were lost or counted twice.
+    pub fn of(cohort: &CohortOutcome) -> CohortSummary {
+        let tally = &cohort.tally;
+        tally.assert_conserved();
+        CohortSummary {
+            name: cohort.name.clone(),
+            devices: cohort.devices,
+            targeted: tally.targeted,
+            not_required: tally.count(TaskState::NotRequired),
+            conservation: Conservation {
+                open: tally.open(),
+                succeeded: tally.succeeded(),
+                failed: tally.failed(),
+                canceled: tally.canceled(),
+                targeted: tally.targeted,
+            },
+            states: by_word(tally, |state| Some(state.name())),
+            alibaba: by_word(tally, TaskState::alibaba),
+            quectel: by_word(tally, |state| Some(state.quectel())),
+            device_status: device_status(tally),
+            failures: failures(tally),
+            attempts: attempts(tally),
+            first_try_successes: tally.first_try_successes,
+            repushes: tally.repushes,
+            retries: tally.retries,
+            late_reports: tally.late_reports,
+            bricked: tally.bricked,
+            lapsed_permits: tally.lapsed_permits,
+            turns: tally.turns,
+            online_at_turn: tally.online_at_turn,
+            downloads: tally.downloads,
+            downloads_uninterrupted: tally.downloads_uninterrupted,
+            interruptions: tally.interruptions,
+            success_rate: SuccessRate {
+                succeeded_of_finished: tally.success_rate_of_finished(),
+                succeeded_of_targeted: tally.success_rate_of_targeted(),
+            },
+            time_to_updated: TimeToUpdated::of(tally),
+            latencies: LatencyKind::ALL
+                .iter()
+                .map(|kind| {
+                    (
+                        kind.name().to_owned(),
+                        LatencySummary::of(tally.latency(*kind)),
+                    )
+                })
+                .collect(),
+        }
+    }
+}
+
+impl TimeToUpdated {
+    fn of(tally: &Tally) -> TimeToUpdated {
+        let at = |p| tally.time_to_updated(p).map(Time::as_secs_f64);
+        TimeToUpdated {
+            p50_s: at(0.5),
+            p90_s: at(0.9),
+            p95_s: at(0.95),
+            p99_s: at(0.99),
+            p100_s: at(1.0),
+        }
+    }
+}
+
+impl LatencySummary {
+    fn of(latency: &Latency) -> LatencySummary {
+        let at = |q| latency.quantile(q).map(Span::as_secs_f64);
+        LatencySummary {
+            count: latency.count(),
+            mean_s: latency.mean_s(),
+            min_s: latency.min().map(Span::as_secs_f64),
+            p50_s: at(0.5),
+            p90_s: at(0.9),
+            p95_s: at(0.95),
+            p99_s: at(0.99),
+            p999_s: at(0.999),
+            max_s: latency.max().map(Span::as_secs_f64),
+        }
+    }
+}
+
+/// Tasks by each state's word; failures one reason at a time, as words may depend on it.
+fn by_word(
+    tally: &Tally,
+    word: impl Fn(TaskState) -> Option<&'static str>,
+) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    let mut add = |state: TaskState, tasks: u64| {
+        if let Some(word) = word(state) {
+            *counts.entry(word.to_owned()).or_insert(0) += tasks;
+        }
+    };
+    for state in TaskState::ALL {
+        match state {
+            TaskState::Failed(_) => {
+                for (reason, tasks) in FailureReason::ALL.iter().zip(&tally.failures) {
+                    add(TaskState::Failed(*reason), *tasks);
+                }
+            }
+            other => add(other, tally.count(other)),
+        }
+    }
+    counts
+}
+
+/// Devices have one task each, so a device's status is that of its task.
+fn device_status(tally: &Tally) -> BTreeMap<String, u64> {
+    let mut counts: BTreeMap<String, u64> = DeviceStatus::ALL
+        .iter()
+        .map(|status| (status.name().to_owned(), 0))
+        .collect();
+    for state in TaskState::ALL {
+        let name = DeviceStatus::of(&[state]).name();
+        *counts.get_mut(name).expect("every status is listed") += tally.count(state);
+    }
+    counts
+}
+
+fn failures(tally: &Tally) -> BTreeMap<String, FailureSummary> {
+    let summary = |(i, reason): (usize, &FailureReason)| {
+        let failure = FailureSummary {
+            code: reason.code(),
+            tasks: tally.failures[i],
+            attempts: tally.attempt_failures[i],
+        };
+        (reason.name().to_owned(), failure)
+    };
+    FailureReason::ALL.iter().enumerate().map(summary).collect()
+}
+
+/// Without the zeros at the end.
+fn attempts(tally: &Tally) -> Vec<u64> {
+    let last = tally.attempts.iter().rposition(|n| *n > 0);
+    tally.attempts[..last.map_or(0, |i| i + 1)].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn validator() -> jsonschema::Validator {
+        jsonschema::validator_for(&Summary::schema()).unwrap()
+    }
+
+    #[test]
+    fn every_summary_follows_the_published_schema_and_reads_back() {
+        for outcome in [
+            sample::two_cohorts(),
+            sample::empty(),
+            sample::interrupted(),
+        ] {
+            let summary = Summary::of(&sample::loaded().scenario, &outcome);
+            let json = serde_json::to_value(&summary).unwrap();
+            if let Err(error) = validator().validate(&json) {
+                panic!("{error} at {}", error.instance_path());
+            }
+            assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_a_summary_with_a_wrong_field() {
+        let summary = Summary::of(&sample::loaded().scenario, &sample::two_cohorts());
+        let mut json = serde_json::to_value(&summary).unwrap();
+        json["fleet"]["targeted"] = "many".into();
+        assert!(!validator().is_valid(&json));
+    }
+
+    #[test]
+    fn every_vocabulary_counts_the_same_tasks() {
+        let fleet = CohortSummary::of(&whole_fleet(&sample::two_cohorts()));
+        let tasks = fleet.targeted + fleet.not_required;
+        assert_eq!(fleet.states.values().sum::<u64>(), tasks);
+        assert_eq!(fleet.quectel.values().sum::<u64>(), tasks);
+        assert_eq!(fleet.device_status.values().sum::<u64>(), tasks);
+        assert_eq!(fleet.alibaba.values().sum::<u64>(), fleet.targeted);
+        assert_eq!(fleet.quectel["Download Failed"], 30);
+        assert_eq!(fleet.quectel["Upgrade Failed"], 25);
+        assert_eq!(fleet.device_status["Upgrade Failed"], 55);
+        assert_eq!(fleet.alibaba["FAILED"], 50);
+        assert_eq!(fleet.failures["flash"].code, Some(-4));
+        assert_eq!(fleet.attempts, [1000, 40, 10]);
+    }
+
+    #[test]
+    fn what_was_not_reached_is_null() {
+        let summary = Summary::of(&sample::loaded().scenario, &sample::empty());
+        assert_eq!(summary.fleet.success_rate.succeeded_of_finished, None);
+        assert_eq!(summary.fleet.time_to_updated.p50_s, None);
+        assert_eq!(summary.fleet.latencies["download"].mean_s, None);
+        let two = Summary::of(&sample::loaded().scenario, &sample::two_cohorts());
+        assert!(two.fleet.time_to_updated.p90_s.is_some());
+        assert_eq!(two.fleet.time_to_updated.p95_s, None);
+    }
+
+    #[test]
+    #[should_panic(expected = "lost or counted twice")]
+    fn a_lost_task_is_our_bug() {
+        let mut outcome = sample::two_cohorts();
+        outcome.cohorts[0].tally.targeted += 1;
+        Summary::of(&sample::loaded().scenario, &outcome);
+    }
+}

@@ -1,0 +1,380 @@
+//! The summary a person reads in a terminal: 80 columns, no colour needed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::human::{bytes, counted, per_second, percent, thousands};
+use super::manifest::rate;
+use super::summary::{CohortSummary, LatencySummary, Summary};
+use crate::model::Span;
+use crate::sim::outcome::LatencyKind;
+
+/// What is not in the summary because it differs from run to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Effort<'a> {
+    pub wall_s: f64,
+    pub threads: usize,
+    pub peak_memory_bytes: Option<u64>,
+    /// Where the results are; none if they were not written.
+    pub results: Option<&'a Path>,
+}
+
+/// The whole text, one section below the other; the first line is the verdict.
+pub fn render(summary: &Summary, effort: &Effort) -> String {
+    let mut sections = vec![
+        head(summary),
+        outcomes(&summary.fleet),
+        times(&summary.fleet),
+        latencies(&summary.fleet),
+    ];
+    if summary.fleet.conservation.failed > 0 {
+        sections.push(failures(&summary.fleet));
+    }
+    if summary.cohorts.len() > 1 {
+        sections.push(cohorts(summary));
+    }
+    sections.push(foot(summary, effort));
+    sections.join("\n")
+}
+
+/// The result in one line.
+pub fn verdict(summary: &Summary) -> String {
+    let fleet = &summary.fleet;
+    let tasks = &fleet.conservation;
+    let partial = if summary.complete {
+        ""
+    } else {
+        "PARTIAL RESULT (interrupted): "
+    };
+    if tasks.targeted == 0 {
+        return format!("{partial}No device was targeted; nothing was updated");
+    }
+    let last = fleet.latencies[LatencyKind::ActivationToUpdated.name()].max_s;
+    let within = last.map(|s| format!(" in {}", span(s))).unwrap_or_default();
+    let mut line = format!(
+        "{partial}{}: {} updated{within}; {} failed",
+        counted(tasks.targeted, "device"),
+        percent(tasks.succeeded, tasks.targeted),
+        thousands(tasks.failed),
+    );
+    for (n, word) in [(tasks.canceled, "canceled"), (tasks.open, "still open")] {
+        if n > 0 {
+            let _ = write!(line, ", {} {word}", thousands(n));
+        }
+    }
+    line
+}
+
+/// Why the run ended, as a sentence.
+pub fn why_ended(summary: &Summary) -> String {
+    let end = span(summary.end_s);
+    let open = summary.fleet.conservation.open;
+    match summary.ended.as_str() {
+        "all-final" => format!("every task is final after {end}"),
+        "until" => {
+            format!(
+                "run.until was reached at {end} with {} still open",
+                counted(open, "task")
+            )
+        }
+        "nothing-left" => {
+            let verb = if open == 1 {
+                "never reports"
+            } else {
+                "never report"
+            };
+            format!(
+                "nothing is left to happen after {end}: {} {verb} again",
+                counted(open, "device")
+            )
+        }
+        _ => format!(
+            "interrupted at {end} with {} still open: PARTIAL RESULT",
+            counted(open, "task")
+        ),
+    }
+}
+
+fn head(summary: &Summary) -> String {
+    format!(
+        "{}\n\nCampaign  {}\nTarget    {}, seed {}\nEnded     {}\n",
+        verdict(summary),
+        summary.campaign,
+        summary.target_version,
+        summary.seed,
+        why_ended(summary)
+    )
+}
+
+fn outcomes(fleet: &CohortSummary) -> String {
+    let mut text = "Outcome\n".to_owned();
+    let tasks = &fleet.conservation;
+    let mut row = |name: &str, n: u64| {
+        let share = percent(n, tasks.targeted);
+        let _ = writeln!(text, "  {name:<34}{:>16}{share:>12}", thousands(n));
+    };
+    row("targeted", tasks.targeted);
+    row("succeeded", tasks.succeeded);
+    row("  in the first attempt", fleet.first_try_successes);
+    row("failed", tasks.failed);
+    row("canceled", tasks.canceled);
+    row("open", tasks.open);
+    for (name, n) in [
+        ("not required (already there)", fleet.not_required),
+        ("bricked", fleet.bricked),
+        ("attempts after the first", fleet.retries),
+        ("offers sent again", fleet.repushes),
+        ("late reports", fleet.late_reports),
+        ("lapsed permits", fleet.lapsed_permits),
+        ("interruptions of downloads", fleet.interruptions),
+    ] {
+        if n > 0 {
+            let _ = writeln!(text, "  {name:<34}{:>16}", thousands(n));
+        }
+    }
+    for (name, of) in [
+        ("success rate, of finished", tasks.succeeded + tasks.failed),
+        ("success rate, of targeted", tasks.targeted),
+    ] {
+        let _ = writeln!(text, "  {name:<34}{:>16}", percent(tasks.succeeded, of));
+    }
+    text
+}
+
+fn times(fleet: &CohortSummary) -> String {
+    let mut text = "Time until this share of the targeted devices was updated\n".to_owned();
+    let t = &fleet.time_to_updated;
+    let columns = [
+        ("50 %", t.p50_s),
+        ("90 %", t.p90_s),
+        ("95 %", t.p95_s),
+        ("99 %", t.p99_s),
+        ("100 %", t.p100_s),
+    ];
+    let names: String = columns
+        .iter()
+        .map(|(name, _)| format!("{name:>15}"))
+        .collect();
+    let values: String = columns
+        .iter()
+        .map(|(_, v)| format!("{:>15}", or(*v, "not reached")))
+        .collect();
+    let _ = writeln!(text, " {names}\n {values}");
+    text
+}
+
+fn latencies(fleet: &CohortSummary) -> String {
+    let mut text = format!(
+        "{:<28}{:>12}{:>13}{:>13}{:>13}\n",
+        "Latency", "p50", "p90", "p99", "max"
+    );
+    for kind in LatencyKind::ALL {
+        let LatencySummary {
+            p50_s,
+            p90_s,
+            p99_s,
+            max_s,
+            ..
+        } = fleet.latencies[kind.name()];
+        let [p50, p90, p99, max] = [p50_s, p90_s, p99_s, max_s].map(|v| or(v, "-"));
+        let _ = writeln!(
+            text,
+            "  {:<26}{p50:>12}{p90:>13}{p99:>13}{max:>13}",
+            kind.name()
+        );
+    }
+    text
+}
+
+fn failures(fleet: &CohortSummary) -> String {
+    let mut reasons: Vec<_> = fleet
+        .failures
+        .iter()
+        .filter(|(_, f)| f.attempts + f.tasks > 0)
+        .collect();
+    reasons.sort_by_key(|(_, failure)| std::cmp::Reverse(failure.tasks));
+    let mut text = format!(
+        "{:<28}{:>8}{:>16}{:>12}{:>15}\n",
+        "Failures", "code", "tasks", "share", "attempts"
+    );
+    for (name, failure) in reasons {
+        let code = failure
+            .code
+            .map(|code| code.to_string())
+            .unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  {name:<26}{code:>8}{:>16}{:>12}{:>15}",
+            thousands(failure.tasks),
+            percent(failure.tasks, fleet.conservation.failed),
+            thousands(failure.attempts),
+        );
+    }
+    text
+}
+
+fn cohorts(summary: &Summary) -> String {
+    let mut text = format!(
+        "{:<20}{:>14}{:>10}{:>12}{:>11}{:>12}\n",
+        "Cohorts", "targeted", "updated", "failed", "open", "95 % in"
+    );
+    for cohort in &summary.cohorts {
+        let tasks = &cohort.conservation;
+        let _ = writeln!(
+            text,
+            "  {:<18}{:>14}{:>10}{:>12}{:>11}{:>12}",
+            shortened(&cohort.name, 17),
+            thousands(tasks.targeted),
+            percent(tasks.succeeded, tasks.targeted),
+            thousands(tasks.failed),
+            thousands(tasks.open),
+            or(cohort.time_to_updated.p95_s, "-"),
+        );
+    }
+    text
+}
+
+fn foot(summary: &Summary, effort: &Effort) -> String {
+    let wall = Span((effort.wall_s * 1e3).round() as u64 * 1000);
+    let mut text = format!(
+        "Run       {} in {wall} ({}), {}",
+        counted(summary.events.total, "event"),
+        per_second(rate(summary.events.total, effort.wall_s)),
+        counted(effort.threads as u64, "thread"),
+    );
+    if let Some(peak) = effort.peak_memory_bytes {
+        let _ = write!(text, ", peak {}", bytes(peak));
+    }
+    match effort.results {
+        Some(path) => {
+            let _ = writeln!(text, "\nResults   {}", path.display());
+        }
+        None => text.push_str("\nResults   not written\n"),
+    }
+    text
+}
+
+/// Seconds as a span in at most two units.
+pub fn span(seconds: f64) -> String {
+    Span::from_secs_f64(seconds).to_string()
+}
+
+/// The span, or what to say where there is none.
+pub fn or(seconds: Option<f64>, none: &str) -> String {
+    seconds.map_or_else(|| none.to_owned(), span)
+}
+
+fn shortened(name: &str, width: usize) -> String {
+    if name.chars().count() <= width {
+        return name.to_owned();
+    }
+    name.chars().take(width - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use crate::sim::outcome::{Ended, Outcome};
+
+    fn summary(outcome: Outcome) -> Summary {
+        Summary::of(&sample::loaded().scenario, &outcome)
+    }
+
+    #[test]
+    fn the_verdict_comes_first_and_in_one_line() {
+        for (outcome, line) in [
+            (
+                sample::two_cohorts(),
+                "1,000 devices: 90.0 % updated in 36 min 56 s; 50 failed, 5 canceled, 45 still open",
+            ),
+            (
+                sample::interrupted(),
+                "PARTIAL RESULT (interrupted): 1,000 devices: 90.0 % updated in 36 min 56 s; \
+                 50 failed, 5 canceled, 45 still open",
+            ),
+            (
+                sample::empty(),
+                "No device was targeted; nothing was updated",
+            ),
+        ] {
+            let summary = summary(outcome);
+            assert_eq!(verdict(&summary), line);
+            assert!(render(&summary, &Effort::default()).starts_with(line));
+        }
+    }
+
+    #[test]
+    fn the_reason_for_the_end_is_a_sentence() {
+        let end = |ended| {
+            why_ended(&summary(Outcome {
+                ended,
+                ..sample::two_cohorts()
+            }))
+        };
+        assert_eq!(end(Ended::AllFinal), "every task is final after 2 h");
+        assert_eq!(
+            end(Ended::Until),
+            "run.until was reached at 2 h with 45 tasks still open"
+        );
+        assert_eq!(
+            end(Ended::NothingLeft),
+            "nothing is left to happen after 2 h: 45 devices never report again"
+        );
+        assert_eq!(
+            end(Ended::Interrupted),
+            "interrupted at 2 h with 45 tasks still open: PARTIAL RESULT"
+        );
+    }
+
+    #[test]
+    fn numbers_stand_in_columns_of_80() {
+        let effort = Effort {
+            wall_s: 0.25,
+            threads: 2,
+            peak_memory_bytes: Some(12 << 20),
+            results: Some(Path::new("results/x")),
+        };
+        let text = render(&summary(sample::two_cohorts()), &effort);
+        for line in [
+            "  succeeded                                      900      90.0 %",
+            "  success rate, of finished                   94.7 %",
+            "  success rate, of targeted                   90.0 %",
+            "     17 min 36 s    36 min 56 s    not reached",
+            "  flash                           -4              20      40.0 %             50",
+            "  us                           400    90.0 %          25         15           -",
+            "Run       5,101 events in 250 ms (20.4 k/s), 2 threads, peak 12 MiB",
+            "Results   results/x",
+        ] {
+            let found = text.lines().any(|l| l.ends_with(line) || l == line);
+            assert!(found || text.contains(line), "{line}\nis not in\n{text}");
+        }
+        // The verdict alone may be longer.
+        for line in text.lines().skip(1) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_empty_result_has_dashes_and_no_failure_table() {
+        let text = render(&summary(sample::empty()), &Effort::default());
+        assert!(
+            text.contains("  download                             -            -"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("Failures") && !text.contains("Cohorts"),
+            "{text}"
+        );
+        assert!(text.ends_with("Results   not written\n"), "{text}");
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        assert_eq!(shortened("short", 17), "short");
+        assert_eq!(
+            shortened("a-very-long-cohort-name", 17),
+            "a-very-long-coho…"
+        );
+    }
+}
