@@ -75,7 +75,8 @@ fn main() {
     let n: f64 = args[0].parse().unwrap();
     let threads: usize = args[1].parse().unwrap();
     let every_flip = args[2] == "flips";
-    let (spread, until) = if args.get(3).is_some() { (hours(168), hours(240)) } else { (hours(24), hours(48)) };
+    let (spread, until) =
+        if args.get(3).is_some() { (hours(168), hours(240)) } else { (hours(24), hours(48)) };
     let loaded = flip_model(n as u32, every_flip, spread, until);
     let stop = AtomicBool::new(false);
     let begin = Instant::now();
@@ -89,12 +90,35 @@ fn main() {
     let total = outcome.total();
     let events = outcome.events.total();
     let peak = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak: f64 = peak.lines().find(|l| l.starts_with("VmHWM")).unwrap().split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0;
+    let peak: f64 = peak
+        .lines()
+        .find(|l| l.starts_with("VmHWM"))
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        * 1024.0;
     println!(
         "n={n} threads={threads} {} wall={wall:.3}s events={events} {:.2} M/s {:.1} ns/event peak={:.0} MiB {:.1} B/dev ok={} failed={} open={} ended={:?} {:?}",
-        args[2], events as f64 / wall / 1e6, wall * 1e9 / events as f64, peak / 1048576.0, peak / n,
-        total.succeeded(), total.failed(), total.open(), outcome.ended, outcome.events
+        args[2],
+        events as f64 / wall / 1e6,
+        wall * 1e9 / events as f64,
+        peak / 1048576.0,
+        peak / n,
+        total.succeeded(),
+        total.failed(),
+        total.open(),
+        outcome.ended,
+        outcome.events
     );
     let t = |p: f64| total.time_to_updated(p).map(|t| t.to_string());
-    println!("  t50={:?} t90={:?} t99={:?}  first try {}", t(0.5), t(0.9), t(0.99), total.first_try_successes);
+    println!(
+        "  t50={:?} t90={:?} t99={:?}  first try {}",
+        t(0.5),
+        t(0.9),
+        t(0.99),
+        total.first_try_successes
+    );
 }

@@ -43,22 +43,10 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "FLEETSTORM_VERBOSE")]
     pub verbose: u8,
     /// When to colour; NO_COLOR turns `auto` off.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        env = "FLEETSTORM_COLOR"
-    )]
+    #[arg(long, global = true, value_enum, default_value_t, env = "FLEETSTORM_COLOR")]
     pub color: When,
     /// How to show progress on stderr.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        env = "FLEETSTORM_PROGRESS"
-    )]
+    #[arg(long, global = true, value_enum, default_value_t, env = "FLEETSTORM_PROGRESS")]
     pub progress: ShowProgress,
 }
 
@@ -145,12 +133,7 @@ pub struct Run {
     #[arg(short, long, value_name = "DIR", env = "FLEETSTORM_OUTPUT")]
     pub output: Option<PathBuf>,
     /// Folder in which each run gets a folder of its own.
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "results",
-        env = "FLEETSTORM_RESULTS_ROOT"
-    )]
+    #[arg(long, value_name = "DIR", default_value = "results", env = "FLEETSTORM_RESULTS_ROOT")]
     pub results_root: PathBuf,
     /// Print the summary only.
     #[arg(long, conflicts_with = "output", env = "FLEETSTORM_NO_RESULTS",
@@ -236,11 +219,7 @@ mod tests {
     fn help(name: &str) -> String {
         let mut command = Arguments::command();
         command.build();
-        command
-            .find_subcommand_mut(name)
-            .unwrap()
-            .render_long_help()
-            .to_string()
+        command.find_subcommand_mut(name).unwrap().render_long_help().to_string()
     }
 
     #[test]
@@ -251,21 +230,8 @@ mod tests {
     #[test]
     fn every_help_text_shows_an_example_and_its_flags() {
         for (name, mentions) in [
-            (
-                "run",
-                &[
-                    "--set",
-                    "--seed",
-                    "--threads",
-                    "--until",
-                    "--results-root",
-                    "Ctrl-C",
-                ][..],
-            ),
-            (
-                "check",
-                &["--format", "--explain", "--resolved", "Exit code 3"],
-            ),
+            ("run", &["--set", "--seed", "--threads", "--until", "--results-root", "Ctrl-C"][..]),
+            ("check", &["--format", "--explain", "--resolved", "Exit code 3"]),
             ("schema", &["#:schema", "summary"]),
             ("new", &["--list", "--output"]),
             ("completions", &["bash", "zsh"]),

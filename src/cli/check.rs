@@ -44,9 +44,8 @@ fn explain(key: &str, terminal: &Terminal) -> anyhow::Result<Exit> {
             Ok(Exit::Ok)
         }
         None => {
-            terminal.error(&format!(
-                "a scenario has no key `{key}`; `fleetstorm schema` lists all"
-            ));
+            terminal
+                .error(&format!("a scenario has no key `{key}`; `fleetstorm schema` lists all"));
             Ok(Exit::Usage)
         }
     }
@@ -82,10 +81,8 @@ fn human(checked: &[(&Path, Result<Loaded, Problems>)], terminal: &Terminal) -> 
                 let count = problems.iter().count();
                 let plural = if count == 1 { "" } else { "s" };
                 let invalid = terminal.toned("INVALID", Tone::Bad);
-                terminal.print(&format!(
-                    "{}: {invalid}, {count} problem{plural}\n",
-                    file.display()
-                ))?;
+                terminal
+                    .print(&format!("{}: {invalid}, {count} problem{plural}\n", file.display()))?;
             }
         }
     }
@@ -142,13 +139,8 @@ fn findings(problems: &Problems) -> Vec<Finding> {
 
 /// One workflow command per problem.
 fn github(checked: &[(&Path, Result<Loaded, Problems>)]) -> String {
-    let problems = checked
-        .iter()
-        .filter_map(|(_, result)| result.as_ref().err());
-    problems
-        .flat_map(findings)
-        .map(|finding| annotation(&finding))
-        .collect()
+    let problems = checked.iter().filter_map(|(_, result)| result.as_ref().err());
+    problems.flat_map(findings).map(|finding| annotation(&finding)).collect()
 }
 
 fn annotation(finding: &Finding) -> String {
@@ -156,9 +148,7 @@ fn annotation(finding: &Finding) -> String {
     if let Some(help) = &finding.help {
         let _ = write!(message, "\nhelp: {help}");
     }
-    let file = escaped(&finding.file)
-        .replace(':', "%3A")
-        .replace(',', "%2C");
+    let file = escaped(&finding.file).replace(':', "%3A").replace(',', "%2C");
     let place = match finding.line {
         // There is nothing to open at the flag.
         _ if finding.file == "--set" => String::new(),
@@ -171,9 +161,7 @@ fn annotation(finding: &Finding) -> String {
 
 /// As GitHub's workflow commands want it.
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 #[cfg(test)]

@@ -55,11 +55,8 @@ impl Facts {
 
     /// Indented lines for people.
     pub fn text(&self) -> String {
-        let cohorts: Vec<_> = self
-            .cohorts
-            .iter()
-            .map(|c| format!("{} {}", c.name, thousands(c.devices)))
-            .collect();
+        let cohorts: Vec<_> =
+            self.cohorts.iter().map(|c| format!("{} {}", c.name, thousands(c.devices))).collect();
         format!(
             "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
              rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n",
@@ -88,19 +85,12 @@ fn devices(loaded: &Loaded) -> u64 {
 fn cohorts(loaded: &Loaded, devices: u64) -> Vec<CohortFacts> {
     let cohorts = loaded.scenario.fleet.cohort.iter().enumerate();
     let size = |i: usize, share: Option<f64>| match &loaded.inventory {
-        Some(inventory) => inventory
-            .cohorts
-            .iter()
-            .filter(|c| usize::from(**c) == i)
-            .count() as u64,
+        Some(inventory) => {
+            inventory.cohorts.iter().filter(|c| usize::from(**c) == i).count() as u64
+        }
         None => (share.unwrap_or(1.0) * devices as f64).round() as u64,
     };
-    cohorts
-        .map(|(i, c)| CohortFacts {
-            name: c.name.clone(),
-            devices: size(i, c.share),
-        })
-        .collect()
+    cohorts.map(|(i, c)| CohortFacts { name: c.name.clone(), devices: size(i, c.share) }).collect()
 }
 
 fn select(loaded: &Loaded) -> String {
@@ -170,9 +160,7 @@ fn pushes_take(rate: &PushRate, targets: u64) -> Span {
             Span(u64::try_from(us).unwrap_or(u64::MAX))
         }
         PushRate::FixedWindow { pushes, window } => {
-            let windows = targets
-                .div_ceil(u64::from(*pushes).max(1))
-                .saturating_sub(1);
+            let windows = targets.div_ceil(u64::from(*pushes).max(1)).saturating_sub(1);
             Span(window.0.saturating_mul(windows))
         }
         PushRate::Unlimited => Span::ZERO,
@@ -186,16 +174,10 @@ mod tests {
     #[test]
     fn pushes_take_what_the_rate_allows() {
         let constant = |count, burst| PushRate::Constant {
-            rate: EventRate {
-                count,
-                per_us: 60_000_000,
-            },
+            rate: EventRate { count, per_us: 60_000_000 },
             burst,
         };
-        let window = PushRate::FixedWindow {
-            pushes: 100,
-            window: Span::secs(60),
-        };
+        let window = PushRate::FixedWindow { pushes: 100, window: Span::secs(60) };
         for (rate, targets, seconds) in [
             (&constant(60, 1), 61, 60),
             (&constant(60, 1), 1, 0),
@@ -206,20 +188,14 @@ mod tests {
             (&window, 0, 0),
             (&PushRate::Unlimited, 1_000_000, 0),
         ] {
-            assert_eq!(
-                pushes_take(rate, targets),
-                Span::secs(seconds),
-                "{rate:?} {targets}"
-            );
+            assert_eq!(pushes_take(rate, targets), Span::secs(seconds), "{rate:?} {targets}");
         }
     }
 
     #[test]
     fn rates_read_as_written() {
-        let rate_of = |count, per_us, burst| PushRate::Constant {
-            rate: EventRate { count, per_us },
-            burst,
-        };
+        let rate_of =
+            |count, per_us, burst| PushRate::Constant { rate: EventRate { count, per_us }, burst };
         assert_eq!(rate(&rate_of(1000, 60_000_000, 1)), "1,000 /min");
         assert_eq!(rate(&rate_of(5, 1_000_000, 9)), "5 /s, bursts of 9");
         assert_eq!(rate(&rate_of(5, 600_000_000, 1)), "5 /10 min");

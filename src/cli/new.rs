@@ -16,10 +16,7 @@ pub fn new(arguments: &New, terminal: &Terminal) -> anyhow::Result<Exit> {
         terminal.print(&list())?;
         return Ok(Exit::Ok);
     }
-    let Some((_, text)) = TEMPLATES
-        .iter()
-        .find(|(name, _)| *name == arguments.template)
-    else {
+    let Some((_, text)) = TEMPLATES.iter().find(|(name, _)| *name == arguments.template) else {
         terminal.error(&unknown(&arguments.template));
         return Ok(Exit::Usage);
     };
@@ -29,8 +26,7 @@ pub fn new(arguments: &New, terminal: &Terminal) -> anyhow::Result<Exit> {
             let shown = path.display();
             let mut file = File::create_new(path)
                 .with_context(|| format!("cannot write {shown}, which must be a new file"))?;
-            file.write_all(text.as_bytes())
-                .with_context(|| format!("cannot write {shown}"))?;
+            file.write_all(text.as_bytes()).with_context(|| format!("cannot write {shown}"))?;
             terminal.note(&format!("Wrote {shown}; next: fleetstorm check {shown}"));
         }
     }
@@ -39,11 +35,7 @@ pub fn new(arguments: &New, terminal: &Terminal) -> anyhow::Result<Exit> {
 
 /// Names and descriptions, aligned.
 fn list() -> String {
-    let width = TEMPLATES
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or(0);
+    let width = TEMPLATES.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let row = |(name, text): &(&str, &str)| format!("{name:<width$}  {}\n", description(text));
     TEMPLATES.iter().map(row).collect()
 }
@@ -62,9 +54,7 @@ fn unknown(name: &str) -> String {
         .map(|(known, _)| (strsim::jaro_winkler(name, known), *known))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = near
-        .map(|(_, known)| format!("; did you mean `{known}`?"))
-        .unwrap_or_default();
+    let hint = near.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
     format!("there is no template `{name}`{hint}\nsee `fleetstorm new --list`")
 }
 

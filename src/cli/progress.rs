@@ -37,10 +37,7 @@ impl Meter {
             ShowProgress::Auto if io::stderr().is_terminal() => Mode::Live(live()),
             ShowProgress::Auto | ShowProgress::Plain => Mode::Plain(None),
         };
-        Meter {
-            start: Instant::now(),
-            mode,
-        }
+        Meter { start: Instant::now(), mode }
     }
 
     pub fn show(&mut self, progress: Progress) {
@@ -86,10 +83,7 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
         per_second(pace),
     );
     if let Some(left) = left(progress, elapsed) {
-        line.push_str(&format!(
-            ", about {} left",
-            Span::secs(left.as_secs().max(1))
-        ));
+        line.push_str(&format!(", about {} left", Span::secs(left.as_secs().max(1))));
     }
     line
 }
@@ -97,11 +91,7 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
 /// Wall time left; whichever is nearer of all tasks final and the end of virtual time.
 fn left(progress: &Progress, elapsed: Duration) -> Option<Duration> {
     let share = |part: u64, whole: u64| {
-        if whole == 0 {
-            0.0
-        } else {
-            part as f64 / whole as f64
-        }
+        if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
     };
     let done = share(progress.finished, progress.targeted)
         .max(share(progress.now.0, progress.until.0))
@@ -117,22 +107,13 @@ mod tests {
 
     fn progress(finished: u64, targeted: u64) -> Progress {
         let (now, until) = (Time(3_600_000_000), Time(2_592_000_000_000));
-        Progress {
-            now,
-            until,
-            targeted,
-            finished,
-            events: 50_000,
-        }
+        Progress { now, until, targeted, finished, events: 50_000 }
     }
 
     #[test]
     fn the_line_tells_time_share_pace_and_what_is_left() {
         let text = line(&progress(250, 1000), Duration::from_secs(10));
-        assert_eq!(
-            text,
-            "1 h: 250 of 1,000 tasks final (25.0 %), 5.0 k/s events, about 30 s left"
-        );
+        assert_eq!(text, "1 h: 250 of 1,000 tasks final (25.0 %), 5.0 k/s events, about 30 s left");
     }
 
     #[test]
@@ -145,12 +126,9 @@ mod tests {
     #[test]
     fn plain_lines_begin_after_two_seconds_and_come_every_five() {
         let s = Duration::from_secs;
-        for (elapsed, last, expected) in [
-            (1, None, false),
-            (2, None, true),
-            (6, Some(2), false),
-            (7, Some(2), true),
-        ] {
+        for (elapsed, last, expected) in
+            [(1, None, false), (2, None, true), (6, Some(2), false), (7, Some(2), true)]
+        {
             assert_eq!(due(s(elapsed), last.map(s)), expected, "{elapsed} {last:?}");
         }
     }

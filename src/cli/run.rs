@@ -44,20 +44,14 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
         Ended::Interrupted => Exit::Interrupted,
     };
     let info = RunInfo {
-        argv: std::env::args_os()
-            .map(|a| a.to_string_lossy().into_owned())
-            .collect(),
+        argv: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
         threads,
         start,
         end: jiff::Timestamp::now(),
         wall_s,
         exit_code: exit as u8,
     };
-    let input = Input {
-        loaded: &loaded,
-        resolved: &resolved,
-        outcome: &outcome,
-    };
+    let input = Input { loaded: &loaded, resolved: &resolved, outcome: &outcome };
     let written = target.map(|target| write(target, &input, info)).transpose();
     let effort = Effort {
         wall_s,
@@ -79,12 +73,7 @@ fn assignments(arguments: &Run) -> Vec<String> {
     let mut sets = arguments.set.clone();
     sets.extend(arguments.seed.map(|seed| format!("run.seed={seed}")));
     // As a TOML string, whatever is in it.
-    sets.extend(
-        arguments
-            .until
-            .as_ref()
-            .map(|until| format!("run.until={until:?}")),
-    );
+    sets.extend(arguments.until.as_ref().map(|until| format!("run.until={until:?}")));
     sets
 }
 
@@ -113,11 +102,7 @@ fn target(
 fn simulate(loaded: &Loaded, threads: usize, terminal: &Terminal) -> std::io::Result<Outcome> {
     let mut meter = Meter::new(terminal);
     let mut progress = |progress| meter.show(progress);
-    let options = Options {
-        threads: Some(threads),
-        stop: &signal::STOP,
-        progress: &mut progress,
-    };
+    let options = Options { threads: Some(threads), stop: &signal::STOP, progress: &mut progress };
     let outcome = sim::run(loaded, options);
     meter.finish();
     outcome
@@ -158,25 +143,12 @@ mod tests {
 
     #[test]
     fn special_flags_come_after_set_and_spans_are_quoted() {
-        let line = [
-            "fleetstorm",
-            "run",
-            "a.toml",
-            "--seed",
-            "7",
-            "--until",
-            "14 d",
-        ];
+        let line = ["fleetstorm", "run", "a.toml", "--seed", "7", "--until", "14 d"];
         let more = ["--set", "run.seed=1", "--set", "fleet.devices=2"];
         let Command::Run(run) = Arguments::parse_from(line.iter().chain(&more)).command else {
             panic!("that is a run");
         };
-        let expected = [
-            "run.seed=1",
-            "fleet.devices=2",
-            "run.seed=7",
-            "run.until=\"14 d\"",
-        ];
+        let expected = ["run.seed=1", "fleet.devices=2", "run.seed=7", "run.until=\"14 d\""];
         assert_eq!(assignments(&run), expected);
     }
 }

@@ -101,11 +101,7 @@ fn paint(text: &str, tone: Tone, colour: bool) -> String {
         Tone::Warning => "1;33",
         Tone::Bad => "1;31",
     };
-    if colour {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -89,8 +89,7 @@ fn polynomial(r: f64, c: &[f64; 8]) -> f64 {
     // Estrin's scheme: short dependency chains.
     let r2 = r * r;
     let r4 = r2 * r2;
-    ((c[0] + c[1] * r) + (c[2] + c[3] * r) * r2)
-        + ((c[4] + c[5] * r) + (c[6] + c[7] * r) * r2) * r4
+    ((c[0] + c[1] * r) + (c[2] + c[3] * r) * r2) + ((c[4] + c[5] * r) + (c[6] + c[7] * r) * r2) * r4
 }
 
 static CENTRE: Ratio = (

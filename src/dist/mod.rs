@@ -14,20 +14,43 @@ use math::{exp, ln, normal_quantile, pow};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Law {
     Constant(f64),
-    Uniform { from: f64, to: f64 },
-    Exponential { mean: f64 },
+    Uniform {
+        from: f64,
+        to: f64,
+    },
+    Exponential {
+        mean: f64,
+    },
     /// P(X > x) = exp(-(x / scale)^shape).
-    Weibull { shape: f64, scale: f64 },
+    Weibull {
+        shape: f64,
+        scale: f64,
+    },
     /// ln X is normal with mean `mu` and standard deviation `sigma`.
-    Lognormal { mu: f64, sigma: f64 },
+    Lognormal {
+        mu: f64,
+        sigma: f64,
+    },
     /// Mean shape × scale.
-    Gamma { shape: f64, scale: f64 },
+    Gamma {
+        shape: f64,
+        scale: f64,
+    },
     /// P(X > x) = (min / x)^alpha for x ≥ min.
-    Pareto { alpha: f64, min: f64 },
+    Pareto {
+        alpha: f64,
+        min: f64,
+    },
     /// P(X > x) = (1 + x / scale)^-alpha.
-    Lomax { alpha: f64, scale: f64 },
+    Lomax {
+        alpha: f64,
+        scale: f64,
+    },
     /// P(X > x) = 1 / (1 + (x / median)^shape).
-    LogLogistic { median: f64, shape: f64 },
+    LogLogistic {
+        median: f64,
+        shape: f64,
+    },
     /// Exponentials by (share, mean); shares add up to 1.
     HyperExponential(Box<[(f64, f64)]>),
     Empirical(Empirical),

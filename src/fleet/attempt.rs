@@ -149,7 +149,11 @@ impl Attempt {
                 self.begin(Phase::Downloading, now, left);
             }
             Phase::Reporting => self.begin(Phase::Reporting, now, Span::ZERO),
-            Phase::Reacting | Phase::Verifying | Phase::Installing | Phase::Silent | Phase::Over => {}
+            Phase::Reacting
+            | Phase::Verifying
+            | Phase::Installing
+            | Phase::Silent
+            | Phase::Over => {}
         }
     }
 

@@ -51,7 +51,12 @@ impl Cohort {
     ///
     /// # Panics
     /// If an equilibrium is asked of periods without a finite mean.
-    pub fn presence_thresholds(start: Start, on: &Law, off: &Law, never_returns: f64) -> (u64, u64) {
+    pub fn presence_thresholds(
+        start: Start,
+        on: &Law,
+        off: &Law,
+        never_returns: f64,
+    ) -> (u64, u64) {
         let online = match start {
             Start::Always | Start::Online => 1.0,
             Start::Offline => 0.0,

@@ -127,7 +127,13 @@ impl Presence {
     /// # Model
     /// In equilibrium: online with the long-run share, and the rest of the period under way
     /// length-biased. From a common start: the periods since then, one by one.
-    pub fn first(device: DeviceId, id: CohortId, now: Time, cohort: &Cohort, streams: &Streams) -> Presence {
+    pub fn first(
+        device: DeviceId,
+        id: CohortId,
+        now: Time,
+        cohort: &Cohort,
+        streams: &Streams,
+    ) -> Presence {
         let mut stream = streams.stream(device, Purpose::FirstPresence, 0);
         let word = stream.next_u64();
         if word < cohort.never_returns {
@@ -153,7 +159,13 @@ impl Presence {
     }
 
     /// Whether [`Presence::first`] would find the device online, at less cost.
-    pub fn first_online(device: DeviceId, id: CohortId, now: Time, cohort: &Cohort, streams: &Streams) -> bool {
+    pub fn first_online(
+        device: DeviceId,
+        id: CohortId,
+        now: Time,
+        cohort: &Cohort,
+        streams: &Streams,
+    ) -> bool {
         match cohort.start {
             Start::Always if cohort.never_returns == 0 => true,
             Start::Always | Start::Equilibrium => {

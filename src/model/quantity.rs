@@ -19,12 +19,8 @@ pub struct EventRate {
     pub per_us: u64,
 }
 
-const SPAN_UNITS: [(&str, u64); 4] = [
-    ("d", 86_400_000_000),
-    ("h", 3_600_000_000),
-    ("min", 60_000_000),
-    ("s", 1_000_000),
-];
+const SPAN_UNITS: [(&str, u64); 4] =
+    [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)];
 const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
 const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
@@ -64,11 +60,7 @@ fn shifted(value: u64, places: u32) -> String {
 /// `value` under the largest power of a thousand that it reaches.
 fn decimal(value: u64, unit: &str) -> String {
     let step = value.checked_ilog(1000).unwrap_or(0);
-    format!(
-        "{} {}{unit}",
-        shifted(value, step * 3),
-        DECIMAL[step as usize]
-    )
+    format!("{} {}{unit}", shifted(value, step * 3), DECIMAL[step as usize])
 }
 
 impl fmt::Display for Bytes {
@@ -80,11 +72,7 @@ impl fmt::Display for Bytes {
             return f.write_str(&text);
         }
         let binary = format!("{} {}B", self.0 >> (10 * step), BINARY[step]);
-        f.write_str(if binary.len() <= text.len() {
-            &binary
-        } else {
-            &text
-        })
+        f.write_str(if binary.len() <= text.len() { &binary } else { &text })
     }
 }
 

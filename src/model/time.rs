@@ -74,12 +74,8 @@ impl Sub<Time> for Time {
 impl fmt::Display for Span {
     /// The largest units first, at most two of them: `2 h 30 min`, `1.5 s`, `250 ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(&str, u64); 4] = [
-            ("d", 86_400_000_000),
-            ("h", 3_600_000_000),
-            ("min", 60_000_000),
-            ("s", 1_000_000),
-        ];
+        const UNITS: [(&str, u64); 4] =
+            [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)];
         if self.0 < 60_000_000 {
             return match self.0 {
                 us if us < 1_000 => write!(f, "{us} us"),

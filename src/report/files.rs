@@ -15,10 +15,7 @@ pub struct Files {
 impl Files {
     /// Writes into `folder`, which exists.
     pub fn into(folder: &Path) -> Files {
-        Files {
-            folder: folder.to_owned(),
-            digests: Vec::new(),
-        }
+        Files { folder: folder.to_owned(), digests: Vec::new() }
     }
 
     /// Writes one new file and flushes it to disk.
@@ -31,18 +28,11 @@ impl Files {
         fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         let file = File::create_new(self.folder.join(name))?;
-        let mut hashing = Hashing {
-            inner: BufWriter::new(file),
-            hash: Sha256::new(),
-        };
+        let mut hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new() };
         fill(&mut hashing)?;
-        let file = hashing
-            .inner
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
+        let file = hashing.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        self.digests
-            .push((name.to_owned(), hex(&hashing.hash.finalize())));
+        self.digests.push((name.to_owned(), hex(&hashing.hash.finalize())));
         Ok(())
     }
 
@@ -50,10 +40,8 @@ impl Files {
     pub fn fingerprint(&self) -> String {
         let mut sorted: Vec<_> = self.digests.iter().collect();
         sorted.sort();
-        let listing: String = sorted
-            .iter()
-            .map(|(name, hash)| format!("{hash}  {name}\n"))
-            .collect();
+        let listing: String =
+            sorted.iter().map(|(name, hash)| format!("{hash}  {name}\n")).collect();
         sha256(listing.as_bytes())
     }
 }

@@ -35,14 +35,9 @@ impl Target {
     /// # Errors
     /// It exists already, or its parent cannot be made or written.
     pub fn exactly(path: &Path) -> Result<Target, FolderError> {
-        let io = |source| FolderError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |source| FolderError::Io { path: path.to_owned(), source };
         if fs::symlink_metadata(path).is_ok() {
-            return Err(FolderError::Exists {
-                path: path.to_owned(),
-            });
+            return Err(FolderError::Exists { path: path.to_owned() });
         }
         let name = path
             .file_name()
@@ -53,11 +48,7 @@ impl Target {
             _ => Path::new("."),
         };
         probe(parent).map_err(io)?;
-        Ok(Target {
-            parent: parent.to_owned(),
-            name: name.to_owned(),
-            chosen_by_user: true,
-        })
+        Ok(Target { parent: parent.to_owned(), name: name.to_owned(), chosen_by_user: true })
     }
 
     /// A new folder `name` in the results root, which is made if needed.
@@ -65,15 +56,8 @@ impl Target {
     /// # Errors
     /// The root cannot be made or written.
     pub fn within(root: &Path, name: String) -> Result<Target, FolderError> {
-        probe(root).map_err(|source| FolderError::Io {
-            path: root.to_owned(),
-            source,
-        })?;
-        Ok(Target {
-            parent: root.to_owned(),
-            name,
-            chosen_by_user: false,
-        })
+        probe(root).map_err(|source| FolderError::Io { path: root.to_owned(), source })?;
+        Ok(Target { parent: root.to_owned(), name, chosen_by_user: false })
     }
 
     /// Has `fill` write all files aside, then moves them into place at once.
@@ -86,10 +70,7 @@ impl Target {
         fill: impl FnOnce(&mut Files) -> io::Result<()>,
     ) -> Result<PathBuf, FolderError> {
         let intended = self.path(&self.name);
-        let io = |source| FolderError::Io {
-            path: intended.clone(),
-            source,
-        };
+        let io = |source| FolderError::Io { path: intended.clone(), source };
         let mut builder = tempfile::Builder::new();
         let prefix = format!(".{}-", self.name);
         builder.prefix(&prefix);
@@ -101,9 +82,7 @@ impl Target {
         }
         let temporary = builder.tempdir_in(&self.parent).map_err(io)?;
         let mut files = Files::into(temporary.path());
-        fill(&mut files)
-            .and_then(|()| sync(temporary.path()))
-            .map_err(io)?;
+        fill(&mut files).and_then(|()| sync(temporary.path())).map_err(io)?;
         let path = self.place(temporary.path())?;
         // It is not there any more under its temporary name.
         let _ = temporary.keep();
@@ -149,9 +128,7 @@ impl Target {
 
 /// `<UTC time>-<campaign>-s<seed>-<6 digits of the scenario's hash>`.
 pub fn folder_name(start: jiff::Timestamp, campaign: &str, seed: u64, scenario: &str) -> String {
-    let time = start
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .strftime("%Y%m%d-%H%M%S");
+    let time = start.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%d-%H%M%S");
     let hash = scenario.get(..6).unwrap_or(scenario);
     format!("{time}-{}-s{seed}-{hash}", slug(campaign))
 }
@@ -176,10 +153,7 @@ fn slug(name: &str) -> String {
 /// Makes the folder if needed and finds out whether it can be written to.
 fn probe(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    tempfile::Builder::new()
-        .prefix(".fleetstorm-")
-        .tempdir_in(folder)?
-        .close()
+    tempfile::Builder::new().prefix(".fleetstorm-").tempdir_in(folder)?.close()
 }
 
 #[cfg(unix)]
@@ -220,9 +194,8 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -234,14 +207,8 @@ mod tests {
         let target = Target::exactly(&path).unwrap();
         fs::create_dir(&path).unwrap();
         let message = Target::exactly(&path).unwrap_err().to_string();
-        assert!(
-            message.contains("never overwritten; give another folder with -o"),
-            "{message}"
-        );
-        assert!(matches!(
-            target.write(one_file),
-            Err(FolderError::Exists { .. })
-        ));
+        assert!(message.contains("never overwritten; give another folder with -o"), "{message}");
+        assert!(matches!(target.write(one_file), Err(FolderError::Exists { .. })));
         assert_eq!(names(root.path()), ["out"]);
         assert!(names(&path).is_empty());
     }
@@ -264,14 +231,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(
-            Target::exactly(&file.join("out")),
-            Err(FolderError::Io { .. })
-        ));
-        assert!(matches!(
-            Target::within(&file, "x".into()),
-            Err(FolderError::Io { .. })
-        ));
+        assert!(matches!(Target::exactly(&file.join("out")), Err(FolderError::Io { .. })));
+        assert!(matches!(Target::within(&file, "x".into()), Err(FolderError::Io { .. })));
         assert_eq!(names(root.path()), ["file"]);
     }
 
@@ -282,10 +243,7 @@ mod tests {
             let target = Target::within(root.path(), "run".into()).unwrap();
             assert_eq!(target.write(one_file).unwrap(), root.path().join(expected));
         }
-        assert_eq!(
-            fs::read_to_string(root.path().join("run/a.txt")).unwrap(),
-            "hello"
-        );
+        assert_eq!(fs::read_to_string(root.path().join("run/a.txt")).unwrap(), "hello");
     }
 
     #[cfg(unix)]
@@ -296,10 +254,7 @@ mod tests {
         for name in ["one", "two"] {
             let target = Target::within(root.path(), name.into()).unwrap();
             let path = target.write(one_file).unwrap();
-            assert_eq!(
-                fs::read_link(root.path().join("latest")).unwrap(),
-                Path::new(name)
-            );
+            assert_eq!(fs::read_link(root.path().join("latest")).unwrap(), Path::new(name));
             let plain = root.path().join(format!("{name}-plain"));
             fs::create_dir(&plain).unwrap();
             let mode = |p: &Path| fs::metadata(p).unwrap().permissions().mode();
@@ -307,10 +262,7 @@ mod tests {
         }
         let target = Target::exactly(&root.path().join("own")).unwrap();
         target.write(one_file).unwrap();
-        assert_eq!(
-            fs::read_link(root.path().join("latest")).unwrap(),
-            Path::new("two")
-        );
+        assert_eq!(fs::read_link(root.path().join("latest")).unwrap(), Path::new("two"));
     }
 
     #[test]

@@ -24,9 +24,7 @@ pub fn write(files: &mut Files, outcome: &Outcome, fleet: &CohortOutcome) -> io:
     files.write("latency.hlog", |w| interval_log(w, outcome, fleet))?;
     for kind in LatencyKind::ALL {
         let name = format!("latency-{}.hgrm", kind.name());
-        files.write(&name, |w| {
-            w.write_all(percentiles(fleet.tally.latency(kind)).as_bytes())
-        })?;
+        files.write(&name, |w| w.write_all(percentiles(fleet.tally.latency(kind)).as_bytes()))?;
     }
     Ok(())
 }
@@ -42,11 +40,7 @@ fn interval_log(mut w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome)
         .with_start_time(SystemTime::UNIX_EPOCH)
         .begin_log_with(&mut w, &mut serializer)?;
     let whole_run = Duration::from_micros(outcome.end.0);
-    let parts = if outcome.cohorts.len() > 1 {
-        outcome.cohorts.as_slice()
-    } else {
-        &[]
-    };
+    let parts = if outcome.cohorts.len() > 1 { outcome.cohorts.as_slice() } else { &[] };
     for kind in LatencyKind::ALL {
         for (i, cohort) in std::iter::once(fleet).chain(parts).enumerate() {
             let latency = cohort.tally.latency(kind);
@@ -68,10 +62,7 @@ fn interval_log(mut w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome)
 
 /// Tags hold neither commas nor spaces.
 fn tag_text(name: &str) -> String {
-    name.replace(
-        |c: char| c == ',' || c.is_whitespace() || c.is_control(),
-        "_",
-    )
+    name.replace(|c: char| c == ',' || c.is_whitespace() || c.is_control(), "_")
 }
 
 /// The classic listing: value in milliseconds, quantile, records up to it, 1 / (1 - quantile).
@@ -126,12 +117,7 @@ fn cumulative(latency: &Latency) -> Vec<(u64, u64)> {
     let mut reached = Vec::new();
     for step in histogram.iter_recorded() {
         count += step.count_at_value();
-        reached.push((
-            histogram
-                .highest_equivalent(step.value_iterated_to())
-                .min(max),
-            count,
-        ));
+        reached.push((histogram.highest_equivalent(step.value_iterated_to()).min(max), count));
     }
     reached
 }
@@ -139,11 +125,7 @@ fn cumulative(latency: &Latency) -> Vec<(u64, u64)> {
 fn footer(text: &mut String, latency: &Latency) {
     let histogram = latency.histogram();
     let mean = latency.mean_s().unwrap_or(0.0) * 1e3;
-    let deviation = if latency.count() > 0 {
-        histogram.stdev() / 1e3
-    } else {
-        0.0
-    };
+    let deviation = if latency.count() > 0 { histogram.stdev() / 1e3 } else { 0.0 };
     let max = latency.max().map_or(0.0, |max| max.0 as f64 / 1e3);
     let (buckets, sub_buckets) = (histogram.buckets(), histogram.distinct_values());
     let sub_buckets = sub_buckets / (usize::from(buckets) + 1) * 2;
@@ -181,21 +163,11 @@ mod tests {
             }
         }
         assert_eq!(found.len(), 6 * 3);
-        let tags: Vec<_> = found[..3]
-            .iter()
-            .map(|(tag, n)| (tag.as_str(), *n))
-            .collect();
+        let tags: Vec<_> = found[..3].iter().map(|(tag, n)| (tag.as_str(), *n)).collect();
         let name = "eligible-to-pushed";
-        let expected = [
-            name.to_owned(),
-            format!("{name}:eu__lte"),
-            format!("{name}:us"),
-        ];
+        let expected = [name.to_owned(), format!("{name}:eu__lte"), format!("{name}:us")];
         assert_eq!(tags.iter().map(|t| t.0).collect::<Vec<_>>(), expected);
-        assert_eq!(
-            tags.iter().map(|t| t.1).collect::<Vec<_>>(),
-            [900, 540, 360]
-        );
+        assert_eq!(tags.iter().map(|t| t.1).collect::<Vec<_>>(), [900, 540, 360]);
     }
 
     #[test]
@@ -216,22 +188,10 @@ mod tests {
         }
         let text = percentiles(&latency);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(
-            lines[0],
-            "       Value     Percentile TotalCount 1/(1-Percentile)"
-        );
-        assert_eq!(
-            lines[2],
-            "       1.000 0.000000000000          1           1.00"
-        );
-        assert_eq!(
-            lines[3],
-            "      10.007 0.100000000000         10           1.11"
-        );
-        assert_eq!(
-            lines[7],
-            "      50.015 0.500000000000         50           2.00"
-        );
+        assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
+        assert_eq!(lines[2], "       1.000 0.000000000000          1           1.00");
+        assert_eq!(lines[3], "      10.007 0.100000000000         10           1.11");
+        assert_eq!(lines[7], "      50.015 0.500000000000         50           2.00");
         let last = lines.iter().position(|l| l.starts_with("#[Mean")).unwrap() - 1;
         assert_eq!(lines[last], "     100.000 1.000000000000        100");
         assert!(text.contains("#[Max     =      100.000, Total count    =          100]"));
@@ -258,8 +218,6 @@ mod tests {
                 bytes.push((bits >> held) as u8);
             }
         }
-        hdrhistogram::serialization::Deserializer::new()
-            .deserialize(&mut &bytes[..])
-            .unwrap()
+        hdrhistogram::serialization::Deserializer::new().deserialize(&mut &bytes[..]).unwrap()
     }
 }

@@ -31,9 +31,7 @@ pub fn seconds(micros: u64) -> String {
     let whole = micros / 1_000_000;
     match micros % 1_000_000 {
         0 => whole.to_string(),
-        rest => format!("{whole}.{rest:06}")
-            .trim_end_matches('0')
-            .to_owned(),
+        rest => format!("{whole}.{rest:06}").trim_end_matches('0').to_owned(),
     }
 }
 
@@ -74,12 +72,7 @@ mod tests {
 
     #[test]
     fn digits_come_in_threes() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(thousands(n), text);
         }
         assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
@@ -101,12 +94,7 @@ mod tests {
 
     #[test]
     fn seconds_are_exact() {
-        for (us, text) in [
-            (0, "0"),
-            (1, "0.000001"),
-            (1_500_000, "1.5"),
-            (3_600_000_000, "3600"),
-        ] {
+        for (us, text) in [(0, "0"), (1, "0.000001"), (1_500_000, "1.5"), (3_600_000_000, "3600")] {
             assert_eq!(seconds(us), text);
         }
     }

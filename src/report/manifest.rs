@@ -85,20 +85,12 @@ impl Manifest {
                 name: env!("CARGO_PKG_NAME"),
                 version: env!("CARGO_PKG_VERSION"),
                 git_commit: option_env!("FLEETSTORM_GIT_COMMIT"),
-                profile: if cfg!(debug_assertions) {
-                    "debug"
-                } else {
-                    "release"
-                },
+                profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             },
             scenario_sha256: sha256(input.resolved.as_bytes()),
             seed: input.loaded.scenario.run.seed,
             threads: info.threads,
-            host: Host {
-                os: std::env::consts::OS,
-                arch: std::env::consts::ARCH,
-                cpus: cpus(),
-            },
+            host: Host { os: std::env::consts::OS, arch: std::env::consts::ARCH, cpus: cpus() },
             start: info.start,
             end: info.end,
             wall_s: info.wall_s,
@@ -127,19 +119,13 @@ pub fn cpus() -> usize {
 
 /// Events per second; zero if no time passed.
 pub fn rate(events: u64, wall_s: f64) -> f64 {
-    if wall_s > 0.0 {
-        events as f64 / wall_s
-    } else {
-        0.0
-    }
+    if wall_s > 0.0 { events as f64 / wall_s } else { 0.0 }
 }
 
 /// The process's largest resident set so far, in bytes; Linux only.
 pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

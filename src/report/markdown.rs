@@ -30,11 +30,7 @@ fn cohorts(text: &mut String, summary: &Summary) {
         "\n| cohort | targeted | updated | of finished | failed | canceled | open | 50 % in | 95 % in |\n\
          |:--|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
-    let parts = if summary.cohorts.len() > 1 {
-        summary.cohorts.as_slice()
-    } else {
-        &[]
-    };
+    let parts = if summary.cohorts.len() > 1 { summary.cohorts.as_slice() } else { &[] };
     for cohort in std::iter::once(&summary.fleet).chain(parts) {
         let tasks = &cohort.conservation;
         let _ = writeln!(
@@ -65,15 +61,8 @@ fn latencies(text: &mut String, fleet: &CohortSummary) {
 
 fn failures(text: &mut String, fleet: &CohortSummary) {
     text.push_str("\n| failure | code | tasks | attempts |\n|:--|--:|--:|--:|\n");
-    for (name, failure) in fleet
-        .failures
-        .iter()
-        .filter(|(_, f)| f.tasks + f.attempts > 0)
-    {
-        let code = failure
-            .code
-            .map(|code| code.to_string())
-            .unwrap_or_default();
+    for (name, failure) in fleet.failures.iter().filter(|(_, f)| f.tasks + f.attempts > 0) {
+        let code = failure.code.map(|code| code.to_string()).unwrap_or_default();
         let (tasks, attempts) = (thousands(failure.tasks), thousands(failure.attempts));
         let _ = writeln!(text, "| {name} | {code} | {tasks} | {attempts} |");
     }

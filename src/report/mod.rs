@@ -40,17 +40,13 @@ pub struct Input<'a> {
 pub fn write_results(files: &mut Files, input: &Input) -> io::Result<()> {
     let summary = Summary::of(&input.loaded.scenario, input.outcome);
     let fleet = whole_fleet(input.outcome);
-    files.write("scenario.toml", |w| {
-        w.write_all(input.loaded.text.as_bytes())
-    })?;
+    files.write("scenario.toml", |w| w.write_all(input.loaded.text.as_bytes()))?;
     files.write("resolved.toml", |w| w.write_all(input.resolved.as_bytes()))?;
     files.write("summary.json", |w| {
         serde_json::to_writer_pretty(&mut *w, &summary)?;
         w.write_all(b"\n")
     })?;
-    files.write("summary.md", |w| {
-        w.write_all(markdown::render(&summary).as_bytes())
-    })?;
+    files.write("summary.md", |w| w.write_all(markdown::render(&summary).as_bytes()))?;
     tables::write(files, input.outcome, &fleet)?;
     hdr::write(files, input.outcome, &fleet)
 }
@@ -74,11 +70,7 @@ mod tests {
     /// Every file but `run.json`, by name.
     fn files_of(root: &Path, outcome: &Outcome) -> BTreeMap<String, Vec<u8>> {
         let loaded = sample::loaded();
-        let input = Input {
-            loaded: &loaded,
-            resolved: "format = 1\n",
-            outcome,
-        };
+        let input = Input { loaded: &loaded, resolved: "format = 1\n", outcome };
         let target = Target::within(root, "run".into()).unwrap();
         let folder = target.write(|files| write_results(files, &input)).unwrap();
         let read = |entry: io::Result<std::fs::DirEntry>| {
@@ -92,11 +84,7 @@ mod tests {
     #[test]
     fn the_same_outcome_gives_the_same_bytes() {
         let root = tempfile::tempdir().unwrap();
-        for outcome in [
-            sample::two_cohorts(),
-            sample::empty(),
-            sample::interrupted(),
-        ] {
+        for outcome in [sample::two_cohorts(), sample::empty(), sample::interrupted()] {
             let files = files_of(root.path(), &outcome);
             assert_eq!(files, files_of(root.path(), &outcome));
             assert_eq!(files.len(), 17);

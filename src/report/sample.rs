@@ -40,11 +40,7 @@ pub fn scenario() -> Scenario {
     };
     Scenario {
         format: 1,
-        package: Package {
-            version: "4.2.0".into(),
-            size: None,
-            delta: Default::default(),
-        },
+        package: Package { version: "4.2.0".into(), size: None, delta: Default::default() },
         campaign: Campaign {
             name: "gateway 4.1 -> 4.2".into(),
             select: Select::All,
@@ -52,10 +48,7 @@ pub fn scenario() -> Scenario {
             blacklist: Vec::new(),
             whitelist: Vec::new(),
             rate: PushRate::Constant {
-                rate: EventRate {
-                    count: 100,
-                    per_us: 60_000_000,
-                },
+                rate: EventRate { count: 100, per_us: 60_000_000 },
                 burst: 1,
             },
             offline: OfflineTurn::WhenOnline,
@@ -68,19 +61,14 @@ pub fn scenario() -> Scenario {
             versions: Default::default(),
             cohort: vec![cohort],
         },
-        run: Run {
-            seed: 42,
-            ..Run::default()
-        },
+        run: Run { seed: 42, ..Run::default() },
     }
 }
 
 /// 1,000 targeted devices in two cohorts; 900 updated, 50 failed, 5 canceled, 45 open.
 pub fn two_cohorts() -> Outcome {
-    let cohorts = vec![
-        cohort("eu, lte", 610, [540, 25, 5, 30], 10),
-        cohort("us", 400, [360, 25, 0, 15], 0),
-    ];
+    let cohorts =
+        vec![cohort("eu, lte", 610, [540, 25, 5, 30], 10), cohort("us", 400, [360, 25, 0, 15], 0)];
     let rows_at = |share: u64| {
         let row = move |c: &CohortOutcome| SeriesRow {
             states: c.tally.states.map(|n| n * share),
@@ -100,12 +88,7 @@ pub fn two_cohorts() -> Outcome {
         },
         cohorts,
         versions: vec![("4.1.3".into(), 100), ("4.2.0".into(), 910)],
-        events: Events {
-            flips: 1,
-            pushes: 1050,
-            phases: 4000,
-            timers: 50,
-        },
+        events: Events { flips: 1, pushes: 1050, phases: 4000, timers: 50 },
     }
 }
 
@@ -117,11 +100,7 @@ pub fn empty() -> Outcome {
     Outcome {
         ended: Ended::AllFinal,
         end: Time::ZERO,
-        cohorts: vec![CohortOutcome {
-            name,
-            devices: 7,
-            tally,
-        }],
+        cohorts: vec![CohortOutcome { name, devices: 7, tally }],
         series: Series {
             times: vec![Time::ZERO],
             rows: vec![SeriesRow::default()],
@@ -134,27 +113,17 @@ pub fn empty() -> Outcome {
 
 /// Stopped by the user with 45 tasks open.
 pub fn interrupted() -> Outcome {
-    Outcome {
-        ended: Ended::Interrupted,
-        ..two_cohorts()
-    }
+    Outcome { ended: Ended::Interrupted, ..two_cohorts() }
 }
 
 /// `tasks`: succeeded, failed, canceled, open.
 fn cohort(name: &str, devices: u64, tasks: [u64; 4], not_required: u64) -> CohortOutcome {
     let [succeeded, failed, canceled, open] = tasks;
     let targeted = succeeded + failed + canceled + open;
-    let mut tally = Tally {
-        targeted,
-        first_try_successes: succeeded - 10,
-        ..Tally::default()
-    };
+    let mut tally = Tally { targeted, first_try_successes: succeeded - 10, ..Tally::default() };
     for (state, count) in [
         (TaskState::Succeeded, succeeded),
-        (
-            TaskState::Failed(crate::scheduler::state::FailureReason::Upgrade),
-            failed,
-        ),
+        (TaskState::Failed(crate::scheduler::state::FailureReason::Upgrade), failed),
         (TaskState::Canceled, canceled),
         (TaskState::Queued(QueueCause::Offline), open),
         (TaskState::NotRequired, not_required),
@@ -172,9 +141,5 @@ fn cohort(name: &str, devices: u64, tasks: [u64; 4], not_required: u64) -> Cohor
             tally.latencies[kind as usize].record(Span::secs(60 + 4 * i));
         }
     }
-    CohortOutcome {
-        name: name.into(),
-        devices,
-        tally,
-    }
+    CohortOutcome { name: name.into(), devices, tally }
 }

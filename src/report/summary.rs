@@ -246,12 +246,7 @@ impl CohortSummary {
             time_to_updated: TimeToUpdated::of(tally),
             latencies: LatencyKind::ALL
                 .iter()
-                .map(|kind| {
-                    (
-                        kind.name().to_owned(),
-                        LatencySummary::of(tally.latency(*kind)),
-                    )
-                })
+                .map(|kind| (kind.name().to_owned(), LatencySummary::of(tally.latency(*kind))))
                 .collect(),
         }
     }
@@ -313,10 +308,8 @@ fn by_word(
 
 /// Devices have one task each, so a device's status is that of its task.
 fn device_status(tally: &Tally) -> BTreeMap<String, u64> {
-    let mut counts: BTreeMap<String, u64> = DeviceStatus::ALL
-        .iter()
-        .map(|status| (status.name().to_owned(), 0))
-        .collect();
+    let mut counts: BTreeMap<String, u64> =
+        DeviceStatus::ALL.iter().map(|status| (status.name().to_owned(), 0)).collect();
     for state in TaskState::ALL {
         let name = DeviceStatus::of(&[state]).name();
         *counts.get_mut(name).expect("every status is listed") += tally.count(state);
@@ -353,11 +346,7 @@ mod tests {
 
     #[test]
     fn every_summary_follows_the_published_schema_and_reads_back() {
-        for outcome in [
-            sample::two_cohorts(),
-            sample::empty(),
-            sample::interrupted(),
-        ] {
+        for outcome in [sample::two_cohorts(), sample::empty(), sample::interrupted()] {
             let summary = Summary::of(&sample::loaded().scenario, &outcome);
             let json = serde_json::to_value(&summary).unwrap();
             if let Err(error) = validator().validate(&json) {

@@ -52,14 +52,7 @@ fn series(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 fn counters(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    csv.write_record([
-        "time_s",
-        "cohort",
-        "pushes",
-        "repushes",
-        "retries",
-        "late_reports",
-    ])?;
+    csv.write_record(["time_s", "cohort", "pushes", "repushes", "retries", "late_reports"])?;
     for (i, time) in outcome.series.times.iter().enumerate() {
         for (c, cohort) in outcome.cohorts.iter().enumerate() {
             let row = &outcome.series.rows[i * outcome.cohorts.len() + c];
@@ -97,11 +90,7 @@ fn latencies(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io:
             let latency = cohort.tally.latency(kind);
             for q in QUANTILES {
                 // The least value is known exactly, the histogram's is not.
-                let value = if q == 0.0 {
-                    latency.min()
-                } else {
-                    latency.quantile(q)
-                };
+                let value = if q == 0.0 { latency.min() } else { latency.quantile(q) };
                 csv.write_record([
                     cohort.name.as_str(),
                     kind.name(),
@@ -123,10 +112,7 @@ fn failures(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             csv.write_record([
                 cohort.name.as_str(),
                 reason.name(),
-                &reason
-                    .code()
-                    .map(|code| code.to_string())
-                    .unwrap_or_default(),
+                &reason.code().map(|code| code.to_string()).unwrap_or_default(),
                 &cohort.tally.failures[i].to_string(),
                 &cohort.tally.attempt_failures[i].to_string(),
             ])?;
@@ -153,10 +139,7 @@ fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 27] {
     [
         ("cohort", cohort.name.clone()),
         ("devices", cohort.devices.to_string()),
-        (
-            "not_required",
-            tally.count(TaskState::NotRequired).to_string(),
-        ),
+        ("not_required", tally.count(TaskState::NotRequired).to_string()),
         ("targeted", tally.targeted.to_string()),
         ("open", tally.open().to_string()),
         ("succeeded", tally.succeeded().to_string()),
@@ -170,21 +153,12 @@ fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 27] {
         ("bricked", tally.bricked.to_string()),
         ("lapsed_permits", tally.lapsed_permits.to_string()),
         ("downloads", tally.downloads.to_string()),
-        (
-            "downloads_uninterrupted",
-            tally.downloads_uninterrupted.to_string(),
-        ),
+        ("downloads_uninterrupted", tally.downloads_uninterrupted.to_string()),
         ("interruptions", tally.interruptions.to_string()),
         ("turns", tally.turns.to_string()),
         ("online_at_turn", tally.online_at_turn.to_string()),
-        (
-            "succeeded_of_finished",
-            rate(tally.success_rate_of_finished()),
-        ),
-        (
-            "succeeded_of_targeted",
-            rate(tally.success_rate_of_targeted()),
-        ),
+        ("succeeded_of_finished", rate(tally.success_rate_of_finished())),
+        ("succeeded_of_targeted", rate(tally.success_rate_of_targeted())),
         ("time_to_50_s", time(0.5)),
         ("time_to_90_s", time(0.9)),
         ("time_to_95_s", time(0.95)),
@@ -207,39 +181,22 @@ mod tests {
     fn read(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> Table {
         let mut bytes = Vec::new();
         write(&mut bytes).unwrap();
-        csv::Reader::from_reader(&bytes[..])
-            .deserialize()
-            .map(Result::unwrap)
-            .collect()
+        csv::Reader::from_reader(&bytes[..]).deserialize().map(Result::unwrap).collect()
     }
 
     fn sum<'a>(rows: impl IntoIterator<Item = &'a Table>, column: &str) -> u64 {
-        rows.into_iter()
-            .flatten()
-            .map(|row| row[column].parse::<u64>().unwrap())
-            .sum()
+        rows.into_iter().flatten().map(|row| row[column].parse::<u64>().unwrap()).sum()
     }
 
     #[test]
     fn tasks_of_every_sampled_instant_add_up() {
         let outcome = sample::two_cohorts();
         let table = read(|w| series(w, &outcome));
-        let last: Table = table
-            .iter()
-            .filter(|r| r["time_s"] == "7200")
-            .cloned()
-            .collect();
+        let last: Table = table.iter().filter(|r| r["time_s"] == "7200").cloned().collect();
         // 1,000 targeted and 10 that needed nothing.
         assert_eq!(sum([&last], "tasks"), 1010);
-        assert!(
-            table
-                .iter()
-                .any(|r| r["cohort"] == "eu, lte" && r["time_s"] == "1.5")
-        );
-        assert!(
-            table.iter().all(|r| r["state"] != "notified"),
-            "a state that never occurs"
-        );
+        assert!(table.iter().any(|r| r["cohort"] == "eu, lte" && r["time_s"] == "1.5"));
+        assert!(table.iter().all(|r| r["state"] != "notified"), "a state that never occurs");
     }
 
     #[test]
@@ -259,10 +216,7 @@ mod tests {
         let failed = read(|w| failures(w, &outcome));
         assert_eq!(sum([&failed], "tasks"), fleet.tally.failed());
         let flash = failed.iter().find(|r| r["reason"] == "flash").unwrap();
-        assert_eq!(
-            (flash["code"].as_str(), flash["tasks"].as_str()),
-            ("-4", "10")
-        );
+        assert_eq!((flash["code"].as_str(), flash["tasks"].as_str()), ("-4", "10"));
         let table = read(|w| cohorts(w, &outcome, &fleet));
         assert_eq!(table.len(), 3);
         for row in &table {
@@ -280,17 +234,10 @@ mod tests {
         let outcome = sample::two_cohorts();
         let table = read(|w| latencies(w, &outcome, &whole_fleet(&outcome)));
         assert_eq!(table.len(), 3 * 6 * 8);
-        assert_eq!(
-            (table[0]["quantile"].as_str(), table[0]["value_s"].as_str()),
-            ("0", "60")
-        );
+        assert_eq!((table[0]["quantile"].as_str(), table[0]["value_s"].as_str()), ("0", "60"));
         assert_eq!(table[7]["value_s"], (60 + 4 * 539).to_string());
         let outcome = sample::empty();
         let table = read(|w| latencies(w, &outcome, &whole_fleet(&outcome)));
-        assert!(
-            table
-                .iter()
-                .all(|r| r["value_s"].is_empty() && r["count"] == "0")
-        );
+        assert!(table.iter().all(|r| r["value_s"].is_empty() && r["count"] == "0"));
     }
 }

@@ -41,11 +41,7 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
 pub fn verdict(summary: &Summary) -> String {
     let fleet = &summary.fleet;
     let tasks = &fleet.conservation;
-    let partial = if summary.complete {
-        ""
-    } else {
-        "PARTIAL RESULT (interrupted): "
-    };
+    let partial = if summary.complete { "" } else { "PARTIAL RESULT (interrupted): " };
     if tasks.targeted == 0 {
         return format!("{partial}No device was targeted; nothing was updated");
     }
@@ -72,17 +68,10 @@ pub fn why_ended(summary: &Summary) -> String {
     match summary.ended.as_str() {
         "all-final" => format!("every task is final after {end}"),
         "until" => {
-            format!(
-                "run.until was reached at {end} with {} still open",
-                counted(open, "task")
-            )
+            format!("run.until was reached at {end} with {} still open", counted(open, "task"))
         }
         "nothing-left" => {
-            let verb = if open == 1 {
-                "never reports"
-            } else {
-                "never report"
-            };
+            let verb = if open == 1 { "never reports" } else { "never report" };
             format!(
                 "nothing is left to happen after {end}: {} {verb} again",
                 counted(open, "device")
@@ -151,57 +140,34 @@ fn times(fleet: &CohortSummary) -> String {
         ("99 %", t.p99_s),
         ("100 %", t.p100_s),
     ];
-    let names: String = columns
-        .iter()
-        .map(|(name, _)| format!("{name:>15}"))
-        .collect();
-    let values: String = columns
-        .iter()
-        .map(|(_, v)| format!("{:>15}", or(*v, "not reached")))
-        .collect();
+    let names: String = columns.iter().map(|(name, _)| format!("{name:>15}")).collect();
+    let values: String =
+        columns.iter().map(|(_, v)| format!("{:>15}", or(*v, "not reached"))).collect();
     let _ = writeln!(text, " {names}\n {values}");
     text
 }
 
 fn latencies(fleet: &CohortSummary) -> String {
-    let mut text = format!(
-        "{:<28}{:>12}{:>13}{:>13}{:>13}\n",
-        "Latency", "p50", "p90", "p99", "max"
-    );
+    let mut text =
+        format!("{:<28}{:>12}{:>13}{:>13}{:>13}\n", "Latency", "p50", "p90", "p99", "max");
     for kind in LatencyKind::ALL {
-        let LatencySummary {
-            p50_s,
-            p90_s,
-            p99_s,
-            max_s,
-            ..
-        } = fleet.latencies[kind.name()];
+        let LatencySummary { p50_s, p90_s, p99_s, max_s, .. } = fleet.latencies[kind.name()];
         let [p50, p90, p99, max] = [p50_s, p90_s, p99_s, max_s].map(|v| or(v, "-"));
-        let _ = writeln!(
-            text,
-            "  {:<26}{p50:>12}{p90:>13}{p99:>13}{max:>13}",
-            kind.name()
-        );
+        let _ = writeln!(text, "  {:<26}{p50:>12}{p90:>13}{p99:>13}{max:>13}", kind.name());
     }
     text
 }
 
 fn failures(fleet: &CohortSummary) -> String {
-    let mut reasons: Vec<_> = fleet
-        .failures
-        .iter()
-        .filter(|(_, f)| f.attempts + f.tasks > 0)
-        .collect();
+    let mut reasons: Vec<_> =
+        fleet.failures.iter().filter(|(_, f)| f.attempts + f.tasks > 0).collect();
     reasons.sort_by_key(|(_, failure)| std::cmp::Reverse(failure.tasks));
     let mut text = format!(
         "{:<28}{:>8}{:>16}{:>12}{:>15}\n",
         "Failures", "code", "tasks", "share", "attempts"
     );
     for (name, failure) in reasons {
-        let code = failure
-            .code
-            .map(|code| code.to_string())
-            .unwrap_or_default();
+        let code = failure.code.map(|code| code.to_string()).unwrap_or_default();
         let _ = writeln!(
             text,
             "  {name:<26}{code:>8}{:>16}{:>12}{:>15}",
@@ -293,10 +259,7 @@ mod tests {
                 "PARTIAL RESULT (interrupted): 1,000 devices: 90.0 % updated in 36 min 56 s; \
                  50 failed, 5 canceled, 45 still open",
             ),
-            (
-                sample::empty(),
-                "No device was targeted; nothing was updated",
-            ),
+            (sample::empty(), "No device was targeted; nothing was updated"),
         ] {
             let summary = summary(outcome);
             assert_eq!(verdict(&summary), line);
@@ -306,17 +269,9 @@ mod tests {
 
     #[test]
     fn the_reason_for_the_end_is_a_sentence() {
-        let end = |ended| {
-            why_ended(&summary(Outcome {
-                ended,
-                ..sample::two_cohorts()
-            }))
-        };
+        let end = |ended| why_ended(&summary(Outcome { ended, ..sample::two_cohorts() }));
         assert_eq!(end(Ended::AllFinal), "every task is final after 2 h");
-        assert_eq!(
-            end(Ended::Until),
-            "run.until was reached at 2 h with 45 tasks still open"
-        );
+        assert_eq!(end(Ended::Until), "run.until was reached at 2 h with 45 tasks still open");
         assert_eq!(
             end(Ended::NothingLeft),
             "nothing is left to happen after 2 h: 45 devices never report again"
@@ -358,23 +313,14 @@ mod tests {
     #[test]
     fn an_empty_result_has_dashes_and_no_failure_table() {
         let text = render(&summary(sample::empty()), &Effort::default());
-        assert!(
-            text.contains("  download                             -            -"),
-            "{text}"
-        );
-        assert!(
-            !text.contains("Failures") && !text.contains("Cohorts"),
-            "{text}"
-        );
+        assert!(text.contains("  download                             -            -"), "{text}");
+        assert!(!text.contains("Failures") && !text.contains("Cohorts"), "{text}");
         assert!(text.ends_with("Results   not written\n"), "{text}");
     }
 
     #[test]
     fn long_names_are_cut() {
         assert_eq!(shortened("short", 17), "short");
-        assert_eq!(
-            shortened("a-very-long-cohort-name", 17),
-            "a-very-long-coho…"
-        );
+        assert_eq!(shortened("a-very-long-cohort-name", 17), "a-very-long-coho…");
     }
 }

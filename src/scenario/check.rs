@@ -169,11 +169,7 @@ impl Checker<'_> {
         if shares.len() == 1 && shares[0].is_none() {
             return;
         }
-        for (index, _) in shares
-            .iter()
-            .enumerate()
-            .filter(|(_, share)| share.is_none())
-        {
+        for (index, _) in shares.iter().enumerate().filter(|(_, share)| share.is_none()) {
             let help = "with several cohorts each one needs a share; all add up to 1";
             self.refuse(&cohort(index), "share is missing", help);
         }

@@ -175,9 +175,8 @@ impl<U: Unit> Rules<'_, '_, U> {
         }
         let total: f64 = branches.iter().map(|branch| branch.share).sum();
         if (total - 1.0).abs() > 1e-9 {
-            let paths: Vec<Path> = (0..branches.len())
-                .map(|index| path.index(index).key("share"))
-                .collect();
+            let paths: Vec<Path> =
+                (0..branches.len()).map(|index| path.index(index).key("share")).collect();
             let message = format!("{path}: shares add up to {}, not 1", rounded(total));
             let (findings, tree) = (&mut *self.checker.findings, self.checker.tree);
             findings.values(tree, &paths, message, None);

@@ -43,18 +43,12 @@ impl<'a> CsvFile<'a> {
         if self.header.is_empty() {
             let help = format!("begin with a header line: {}", known.join(","));
             let message = format!("{}: the file is empty", self.name);
-            self.problems
-                .push(Problem::of_file(self.name, message, Some(help)));
+            self.problems.push(Problem::of_file(self.name, message, Some(help)));
             return;
         }
         for (index, column) in self.header.clone().iter().enumerate() {
             if self.header[..index].contains(column) {
-                self.refuse_at(
-                    0,
-                    column,
-                    format!("{column}: the column is given twice"),
-                    None,
-                );
+                self.refuse_at(0, column, format!("{column}: the column is given twice"), None);
             } else if !known.contains(&column.as_str()) && !column.starts_with("x_") {
                 let help = suggestion(column, known.iter().copied())
                     .map(|known| format!("{known}; columns of your own begin with x_"));
@@ -176,23 +170,20 @@ impl<'a> CsvFile<'a> {
             }),
             text: String::new(),
         };
-        self.problems
-            .push(Problem::new(column.to_owned(), message, help, vec![label]));
+        self.problems.push(Problem::new(column.to_owned(), message, help, vec![label]));
     }
 
     /// A problem of the file as a whole.
     pub fn refuse_file(&mut self, rule: &str, help: Option<String>) {
         let message = format!("{}: {rule}", self.name);
-        self.problems
-            .push(Problem::of_file(self.name, message, help));
+        self.problems.push(Problem::of_file(self.name, message, help));
     }
 
     /// `value` if nothing was wrong, else everything that was.
     pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Problem>> {
         if self.unshown > 0 {
             let message = format!("{}: and {} more problems", self.name, self.unshown);
-            self.problems
-                .push(Problem::of_file(self.name, message, None));
+            self.problems.push(Problem::of_file(self.name, message, None));
         }
         match self.problems.is_empty() {
             true => Ok(value),
@@ -206,8 +197,7 @@ fn reader(bytes: &[u8]) -> Reader<&[u8]> {
 }
 
 fn start(row: &ByteRecord) -> usize {
-    row.position()
-        .map_or(0, |position| position.byte() as usize)
+    row.position().map_or(0, |position| position.byte() as usize)
 }
 
 /// The cell as a person sees it, in quotes.

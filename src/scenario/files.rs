@@ -107,16 +107,8 @@ fn versions(loaded: &Loaded) -> BTreeSet<&str> {
 fn load_lists(checker: &mut Checker<'_>, base_dir: &FilePath, loaded: &mut Loaded) {
     let campaign = &checker.scenario.campaign;
     let names = Names::of(loaded, checker);
-    let black = names.all(
-        checker,
-        &Path::of("campaign.blacklist"),
-        &campaign.blacklist,
-    );
-    let white = names.all(
-        checker,
-        &Path::of("campaign.whitelist"),
-        &campaign.whitelist,
-    );
+    let black = names.all(checker, &Path::of("campaign.blacklist"), &campaign.blacklist);
+    let white = names.all(checker, &Path::of("campaign.whitelist"), &campaign.whitelist);
     let select = match &campaign.select {
         Select::All | Select::Percent(_) => None,
         Select::List(ids) => {
@@ -234,10 +226,7 @@ fn list_file(
         }
         let found = names.find(id);
         let (rule, help) = match found.and_then(|device| lines.insert(device, line)) {
-            Some(first) => (
-                "is listed twice",
-                Some(format!("first listed in line {first}")),
-            ),
+            Some(first) => ("is listed twice", Some(format!("first listed in line {first}"))),
             None if found.is_none() && wrong.len() < SHOWN => {
                 ("the fleet has no such device", names.help(id))
             }
@@ -247,13 +236,7 @@ fn list_file(
                 continue;
             }
         };
-        wrong.push(line_problem(
-            &name,
-            line,
-            text,
-            &format!("{id:?}: {rule}"),
-            help,
-        ));
+        wrong.push(line_problem(&name, line, text, &format!("{id:?}: {rule}"), help));
     }
     if wrong.len() > SHOWN {
         let message = format!("{name}: and {} more problems", wrong.len() - SHOWN);
@@ -275,11 +258,7 @@ fn line_problem(
     help: Option<String>,
 ) -> Problem {
     let label = Label {
-        source: Arc::new(Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            first_line: line,
-        }),
+        source: Arc::new(Source { name: name.to_owned(), text: text.to_owned(), first_line: line }),
         span: 0..text.len(),
         text: String::new(),
     };

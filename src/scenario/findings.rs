@@ -16,18 +16,11 @@ pub struct Findings {
 impl Findings {
     pub fn new(name: &str, text: &str, sets: &[String]) -> Findings {
         let source = |name: &str, text: &str| {
-            Arc::new(Source {
-                name: name.to_owned(),
-                text: text.to_owned(),
-                first_line: 1,
-            })
+            Arc::new(Source { name: name.to_owned(), text: text.to_owned(), first_line: 1 })
         };
         let mut sources = vec![source(name, text)];
         sources.extend(sets.iter().map(|set| source("--set", set)));
-        Findings {
-            sources,
-            problems: Vec::new(),
-        }
+        Findings { sources, problems: Vec::new() }
     }
 
     /// `message` at `place`.
@@ -53,17 +46,12 @@ impl Findings {
             .iter()
             .map(|path| {
                 let (node, there) = tree.find(path);
-                let text = if there {
-                    self.text(node)
-                } else {
-                    String::new()
-                };
+                let text = if there { self.text(node) } else { String::new() };
                 self.label(&node.place, text)
             })
             .collect();
         let path = paths.first().map_or(String::new(), Path::to_string);
-        self.problems
-            .push(Problem::new(path, message, help, labels));
+        self.problems.push(Problem::new(path, message, help, labels));
     }
 
     /// ` = value` as the user wrote it, for values that fit a line.
@@ -75,19 +63,13 @@ impl Findings {
     }
 
     fn text(&self, node: &Node) -> String {
-        let text = self.sources[node.place.source]
-            .text
-            .get(node.place.span.clone())
-            .unwrap_or_default();
+        let text =
+            self.sources[node.place.source].text.get(node.place.span.clone()).unwrap_or_default();
         shortened(text)
     }
 
     fn label(&self, place: &Place, text: String) -> Label {
-        Label {
-            source: Arc::clone(&self.sources[place.source]),
-            span: place.span.clone(),
-            text,
-        }
+        Label { source: Arc::clone(&self.sources[place.source]), span: place.span.clone(), text }
     }
 
     /// By source, then by line; the order in which a person reads them.
@@ -108,11 +90,8 @@ impl Findings {
 
 /// At most 60 characters of one line.
 pub fn shortened(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(60)
-        .collect();
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
     if line.chars().count() < text.chars().count() {
         return line + "…";
     }

@@ -50,10 +50,7 @@ pub fn read(name: &str, bytes: &[u8], cohorts: &[&str]) -> Result<Inventory, Vec
         rows.add(&mut file, &row);
     }
     if rows.read.ids.is_empty() && file.usable() {
-        file.refuse_file(
-            "lists no device",
-            Some("add one line per device".to_owned()),
-        );
+        file.refuse_file("lists no device", Some("add one line per device".to_owned()));
     }
     rows.refuse_duplicates(&mut file);
     file.finish(rows.read)
@@ -157,12 +154,7 @@ impl Rows<'_> {
             .collect();
         again.sort_unstable();
         for (second, first) in again {
-            file.refuse_repeated(
-                second as usize,
-                first as usize,
-                column,
-                &ids[first as usize],
-            );
+            file.refuse_repeated(second as usize, first as usize, column, &ids[first as usize]);
         }
     }
 }
@@ -176,9 +168,7 @@ fn number_of(
     if let Some(number) = numbers.get(name) {
         return Some(*number);
     }
-    let number = u16::try_from(names.len())
-        .ok()
-        .filter(|n| usize::from(*n) < VERSIONS_MAX)?;
+    let number = u16::try_from(names.len()).ok().filter(|n| usize::from(*n) < VERSIONS_MAX)?;
     numbers.insert(name.to_owned(), number);
     names.push(name.to_owned());
     Some(number)
@@ -217,9 +207,7 @@ fn link_of(file: &mut CsvFile<'_>, row: &ByteRecord, at: usize) -> u64 {
     };
     let link = match text.bytes().all(|b| b.is_ascii_digit()) {
         true => text.parse().map_err(|_| "is too large".to_owned()),
-        false => BitRate::parse(text)
-            .map(|rate| rate.0)
-            .map_err(|error| error.rule),
+        false => BitRate::parse(text).map(|rate| rate.0).map_err(|error| error.rule),
     };
     let example = || Some("write \"1.2 Mbit/s\", a number of bit/s, or nothing".to_owned());
     match link {

@@ -16,10 +16,7 @@ const LEAST: usize = 2;
 /// Every malformed row up to a limit; nothing is half-read.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Measured, Vec<Problem>> {
     let mut file = CsvFile::open(name, bytes, &["state", "duration_s"]);
-    let mut measured = Measured {
-        on_us: Vec::new(),
-        off_us: Vec::new(),
-    };
+    let mut measured = Measured { on_us: Vec::new(), off_us: Vec::new() };
     let columns = (file.required("state"), file.required("duration_s"));
     let (Some(state), Some(duration)) = columns else {
         return file.finish(measured);

@@ -12,10 +12,7 @@ use super::tree::{Entry, Node, Place, Value};
 pub fn apply(findings: &mut Findings, tree: &mut Node) {
     for source in 1..findings.sources.len() {
         let text = findings.sources[source].text.clone();
-        let whole = Place {
-            source,
-            span: 0..text.len(),
-        };
+        let whole = Place { source, span: 0..text.len() };
         let Some(equals) = equals_sign(&text) else {
             let help = "write for example --set fleet.devices=5000".to_owned();
             let message = format!("--set {text}: expected path=value");
@@ -32,10 +29,7 @@ pub fn apply(findings: &mut Findings, tree: &mut Node) {
         };
         let change = Change {
             value: value_of(&text, equals + 1, source),
-            key_place: Place {
-                source,
-                span: 0..equals,
-            },
+            key_place: Place { source, span: 0..equals },
         };
         if let Err((rule, help)) = put(tree, &path.0, change, Some(schema::root())) {
             findings.at(&whole, &path, format!("--set {path}: {rule}"), help);
@@ -65,10 +59,7 @@ fn value_of(text: &str, start: usize, source: usize) -> Node {
     match DeValue::parse(trimmed) {
         Ok(value) => Node::of_value(&value, source, shift),
         Err(_) => Node {
-            place: Place {
-                source,
-                span: shift..shift + trimmed.len(),
-            },
+            place: Place { source, span: shift..shift + trimmed.len() },
             value: Value::Text(trimmed.to_owned()),
         },
     }
@@ -102,10 +93,9 @@ fn put(
                 )),
             }
         }
-        (Step::Index(index), _) => Err((
-            format!("[{index}] follows something that is not a list"),
-            None,
-        )),
+        (Step::Index(index), _) => {
+            Err((format!("[{index}] follows something that is not a list"), None))
+        }
         (Step::Key(name), Value::List(items)) => {
             let named = items.iter().position(|item| name_of(item) == Some(name));
             match named {
@@ -157,10 +147,7 @@ fn put_key(
 }
 
 fn empty_table(place: &Place) -> Node {
-    Node {
-        place: place.clone(),
-        value: Value::Table(Vec::new()),
-    }
+    Node { place: place.clone(), value: Value::Table(Vec::new()) }
 }
 
 fn items_of(schema: Option<&Schema>) -> Option<&Schema> {

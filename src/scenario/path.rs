@@ -52,9 +52,9 @@ impl Path {
             while let Some(inner) = rest.strip_prefix('[') {
                 let (number, after) = inner.split_once(']').ok_or("`[` without `]`")?;
                 let index = number.trim().parse();
-                steps.push(Step::Index(index.map_err(|_| {
-                    format!("`[{number}]` is not a position such as `[0]`")
-                })?));
+                steps.push(Step::Index(
+                    index.map_err(|_| format!("`[{number}]` is not a position such as `[0]`"))?,
+                ));
                 rest = after;
             }
             match rest.strip_prefix('.') {
@@ -113,12 +113,7 @@ mod tests {
 
     #[test]
     fn paths_print_as_they_are_read() {
-        for text in [
-            "format",
-            "fleet.cohort[1].share",
-            "package.delta.\"4.1.3\"",
-            "a[0][12].b",
-        ] {
+        for text in ["format", "fleet.cohort[1].share", "package.delta.\"4.1.3\"", "a[0][12].b"] {
             assert_eq!(Path::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Path::parse("a.'x y'").unwrap().to_string(), "a.\"x y\"");

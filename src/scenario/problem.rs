@@ -53,23 +53,12 @@ impl Problem {
             }
             None => (String::new(), 0, 0),
         };
-        Problem {
-            path,
-            file,
-            line,
-            column,
-            message,
-            help,
-            labels,
-        }
+        Problem { path, file, line, column, message, help, labels }
     }
 
     /// A problem with a file as a whole.
     pub fn of_file(file: &str, message: String, help: Option<String>) -> Problem {
-        Problem {
-            file: file.to_owned(),
-            ..Problem::new(String::new(), message, help, Vec::new())
-        }
+        Problem { file: file.to_owned(), ..Problem::new(String::new(), message, help, Vec::new()) }
     }
 
     fn group(&self) -> Group<'_> {
@@ -81,10 +70,7 @@ impl Problem {
         }
         let mut shown: Vec<&Arc<Source>> = Vec::new();
         for label in &self.labels {
-            if shown
-                .iter()
-                .any(|source| Arc::ptr_eq(source, &label.source))
-            {
+            if shown.iter().any(|source| Arc::ptr_eq(source, &label.source)) {
                 continue;
             }
             shown.push(&label.source);

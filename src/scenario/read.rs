@@ -29,12 +29,7 @@ pub fn load(path: &FilePath, sets: &[String]) -> Result<Loaded, Problems> {
         let help = Some("save the file as UTF-8".to_owned());
         Problems::new(vec![Problem::of_file(&name, message, help)])
     })?;
-    load_text(
-        &name,
-        &text,
-        path.parent().unwrap_or(FilePath::new("")),
-        sets,
-    )
+    load_text(&name, &text, path.parent().unwrap_or(FilePath::new("")), sets)
 }
 
 /// As [`load`], from a text; files it refers to are looked for under `base_dir`.
@@ -51,11 +46,7 @@ pub fn load_text(
     let Some((tree, scenario)) = typed(&mut findings, text) else {
         return Err(Problems::new(findings.sorted()));
     };
-    let mut checker = Checker {
-        findings: &mut findings,
-        tree: &tree,
-        scenario: &scenario,
-    };
+    let mut checker = Checker { findings: &mut findings, tree: &tree, scenario: &scenario };
     checker.all();
     let loaded = files::load(&mut checker, base_dir, text);
     match findings.problems.is_empty() {
@@ -79,9 +70,7 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     if !findings.problems.is_empty() {
         return None;
     }
-    let plain = tree
-        .plain()
-        .expect("the walk lets no number beyond 64 bits pass");
+    let plain = tree.plain().expect("the walk lets no number beyond 64 bits pass");
     match Scenario::deserialize(plain) {
         Ok(scenario) => Some((tree, scenario)),
         // The walk asks for more than serde does, so this is a bug; still it gets a message.
@@ -120,9 +109,7 @@ fn syntax_remedy(message: &str) -> Option<&'static str> {
     if message.contains("duplicate key") {
         return Some("give each key once; begin each entry of a list with [[fleet.cohort]]");
     }
-    let value = [
-        "float", "integer", "number", "value", "literal", "date", "newline", "string",
-    ];
+    let value = ["float", "integer", "number", "value", "literal", "date", "newline", "string"];
     let about_value = value.iter().any(|word| message.contains(word));
     about_value.then_some("put texts, versions and quantities in quotes, closed in the same line")
 }

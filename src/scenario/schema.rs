@@ -16,23 +16,10 @@ pub fn schema() -> Value {
 pub enum Shape<'a> {
     Choice(Choice<'a>),
     Table(TableShape<'a>),
-    List {
-        items: &'a Value,
-        least: usize,
-        most: usize,
-    },
-    Text {
-        format: Option<&'a str>,
-        least: usize,
-    },
-    Whole {
-        min: i128,
-        max: i128,
-    },
-    Real {
-        min: f64,
-        max: f64,
-    },
+    List { items: &'a Value, least: usize, most: usize },
+    Text { format: Option<&'a str>, least: usize },
+    Whole { min: i128, max: i128 },
+    Real { min: f64, max: f64 },
     Flag,
 }
 
@@ -99,9 +86,7 @@ impl<'a> Choice<'a> {
             if let Some(word) = alternative["const"].as_str() {
                 choice.words.push(word);
             } else if let Some(known) = alternative["properties"].as_object() {
-                choice
-                    .variants
-                    .extend(known.iter().map(|(key, inner)| (key.as_str(), inner)));
+                choice.variants.extend(known.iter().map(|(key, inner)| (key.as_str(), inner)));
             } else {
                 choice.plain = Some(alternative);
             }
@@ -128,9 +113,7 @@ impl<'a> TableShape<'a> {
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
-        self.known
-            .into_iter()
-            .flat_map(|known| known.keys().map(String::as_str))
+        self.known.into_iter().flat_map(|known| known.keys().map(String::as_str))
     }
 }
 
@@ -229,9 +212,7 @@ pub fn explain(path: &str) -> Option<String> {
 
 fn described(path: &Path, schema: &Value) -> String {
     let mut text = format!("{path}: {}\n", kind(schema));
-    let description = schema["description"]
-        .as_str()
-        .or(resolved(schema)["description"].as_str());
+    let description = schema["description"].as_str().or(resolved(schema)["description"].as_str());
     if let Some(description) = description {
         text.push_str(&format!("  {}\n", description.replace('\n', " ")));
     }
@@ -239,20 +220,14 @@ fn described(path: &Path, schema: &Value) -> String {
         text.push_str(&format!("  default: {}\n", schema["default"]));
     }
     let parts: Vec<(&str, &Value)> = match Shape::of(schema) {
-        Shape::Table(table) => table
-            .known
-            .into_iter()
-            .flatten()
-            .map(|(k, v)| (k.as_str(), v))
-            .collect(),
+        Shape::Table(table) => {
+            table.known.into_iter().flatten().map(|(k, v)| (k.as_str(), v)).collect()
+        }
         Shape::Choice(_) => alternatives(resolved(schema)),
         Shape::List { items, .. } => match Shape::of(items) {
-            Shape::Table(table) => table
-                .known
-                .into_iter()
-                .flatten()
-                .map(|(k, v)| (k.as_str(), v))
-                .collect(),
+            Shape::Table(table) => {
+                table.known.into_iter().flatten().map(|(k, v)| (k.as_str(), v)).collect()
+            }
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -270,9 +245,7 @@ fn described(path: &Path, schema: &Value) -> String {
 fn alternatives(schema: &Value) -> Vec<(&str, &Value)> {
     let mut found: Vec<(&str, &Value)> = Vec::new();
     for alternative in schema["oneOf"].as_array().into_iter().flatten() {
-        let name = alternative["const"]
-            .as_str()
-            .or_else(|| alternative["required"][0].as_str());
+        let name = alternative["const"].as_str().or_else(|| alternative["required"][0].as_str());
         if let Some(name) = name
             && !found.iter().any(|(known, _)| *known == name)
         {

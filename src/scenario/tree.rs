@@ -96,9 +96,8 @@ impl Node {
                 Plain::Array(items.iter().map(Node::plain).collect::<Option<_>>()?)
             }
             Value::Table(entries) => {
-                let pairs = entries
-                    .iter()
-                    .map(|entry| Some((entry.key.clone(), entry.node.plain()?)));
+                let pairs =
+                    entries.iter().map(|entry| Some((entry.key.clone(), entry.node.plain()?)));
                 Plain::Table(pairs.collect::<Option<Table>>()?)
             }
         })
@@ -120,10 +119,7 @@ impl Node {
 }
 
 fn place(span: Range<usize>, source: usize, shift: usize) -> Place {
-    Place {
-        source,
-        span: span.start + shift..span.end + shift,
-    }
+    Place { source, span: span.start + shift..span.end + shift }
 }
 
 fn entries(table: &DeTable<'_>, source: usize, shift: usize) -> Vec<Entry> {
@@ -147,12 +143,9 @@ fn convert(value: &DeValue<'_>, source: usize, shift: usize) -> Value {
         DeValue::Float(float) => Value::Real(float.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(date) => Value::Date(*date),
-        DeValue::Array(items) => Value::List(
-            items
-                .iter()
-                .map(|item| Node::of_value(item, source, shift))
-                .collect(),
-        ),
+        DeValue::Array(items) => {
+            Value::List(items.iter().map(|item| Node::of_value(item, source, shift)).collect())
+        }
         DeValue::Table(table) => Value::Table(entries(table, source, shift)),
     }
 }

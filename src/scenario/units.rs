@@ -168,10 +168,7 @@ impl Unit for EventRate {
         }
         let shrink = gcd(number.digits, number.scale);
         let stretched = number.scale / shrink * u128::from(per_us);
-        match (
-            u64::try_from(number.digits / shrink),
-            u64::try_from(stretched),
-        ) {
+        match (u64::try_from(number.digits / shrink), u64::try_from(stretched)) {
             (Ok(count), Ok(per_us)) => Ok(EventRate { count, per_us }),
             _ => Err(inexact::<EventRate>()),
         }
@@ -230,9 +227,7 @@ fn number<'a, U: Unit>(text: &str, rest: &'a str) -> Result<(Decimal, &'a str), 
 
 /// Digits, with underscores only between digits.
 fn grouped(digits: &str) -> bool {
-    digits
-        .split('_')
-        .all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
+    digits.split('_').all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// One number with one unit.
@@ -251,10 +246,7 @@ fn size_of<U: Unit>(text: &str, unit: &str, units: &'static Table) -> Result<u12
 }
 
 fn no_unit<U: Unit>(text: &str) -> UnitError {
-    UnitError {
-        rule: format!("{} needs a unit", U::WHAT),
-        remedy: with_unit::<U>(text.trim()),
-    }
+    UnitError { rule: format!("{} needs a unit", U::WHAT), remedy: with_unit::<U>(text.trim()) }
 }
 
 /// What to write instead of the bare number `number`.
@@ -268,11 +260,7 @@ fn example<U: Unit>() -> String {
 }
 
 fn unknown_unit<U: Unit>(unit: &str, units: &'static Table) -> UnitError {
-    let slash = if U::FORMAT == EventRate::FORMAT {
-        "/"
-    } else {
-        ""
-    };
+    let slash = if U::FORMAT == EventRate::FORMAT { "/" } else { "" };
     let names: Vec<String> = units
         .iter()
         .filter(|(name, _)| name.is_ascii() && !name.starts_with(['P', 'E']))
@@ -372,10 +360,7 @@ mod tests {
             U::parse(text).unwrap_err().to_string()
         }
         for (found, wanted) in [
-            (
-                refused::<Span>("90"),
-                "a duration needs a unit; write \"90 s\"",
-            ),
+            (refused::<Span>("90"), "a duration needs a unit; write \"90 s\""),
             (refused::<Span>(""), "expected a duration such as \"90 s\""),
             (refused::<Span>("soon"), "expected a duration"),
             (refused::<Span>("-5 s"), "never negative"),
@@ -388,10 +373,7 @@ mod tests {
             (refused::<Span>("1. s"), "expected a duration"),
             (refused::<Bytes>("48 MIB"), "write \"MiB\""),
             (refused::<Bytes>("0.3 B"), "whole bytes"),
-            (
-                refused::<Bytes>("48"),
-                "a size needs a unit; write \"48 MiB\"",
-            ),
+            (refused::<Bytes>("48"), "a size needs a unit; write \"48 MiB\""),
             (refused::<BitRate>("8 Mbps"), "write \"Mbit/s\""),
             (refused::<BitRate>("8 MiB"), "unknown unit \"MiB\""),
             (refused::<EventRate>("1000"), "write \"1000 /min\""),

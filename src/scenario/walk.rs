@@ -19,13 +19,7 @@ pub fn walk(findings: &mut Findings, node: &Node, schema: &Schema, path: &Path) 
             Value::List(list) => {
                 let count = list.len();
                 if count < least {
-                    refuse(
-                        findings,
-                        node,
-                        path,
-                        &format!("needs at least {least} entry"),
-                        None,
-                    );
+                    refuse(findings, node, path, &format!("needs at least {least} entry"), None);
                 }
                 if count > most {
                     let rule = format!("has {count} entries, more than {most}");
@@ -94,9 +88,7 @@ fn walk_table(findings: &mut Findings, node: &Node, shape: &TableShape<'_>, path
     for required in &shape.required {
         if node.entry(required).is_none() {
             let rule = format!("{} is missing", path.key(required));
-            let meaning = shape
-                .child(required)
-                .and_then(|s| s["description"].as_str());
+            let meaning = shape.child(required).and_then(|s| s["description"].as_str());
             let help = meaning.map(|meaning| format!("`{required}`: {meaning}"));
             findings.at(&node.place, &path.key(required), rule, help);
         }

@@ -166,7 +166,10 @@ impl TaskState {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Canceled | TaskState::NotRequired
+            TaskState::Succeeded
+                | TaskState::Failed(_)
+                | TaskState::Canceled
+                | TaskState::NotRequired
         )
     }
 

@@ -186,9 +186,8 @@ impl Shard<'_> {
         let is_final = flight.task.state().is_final();
         let attempt_ends = flight.attempt.is_over();
         // A silent device's task hangs on; only a deadline can end it.
-        let hangs = !is_final
-            && flight.attempt.is_silent()
-            && flight.task.next_deadline().is_never();
+        let hangs =
+            !is_final && flight.attempt.is_silent() && flight.task.next_deadline().is_never();
         if !(is_final && attempt_ends || hangs && !self.records.every_device()) {
             return true;
         }

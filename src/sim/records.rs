@@ -38,7 +38,12 @@ pub struct Records {
 impl Records {
     /// # Errors
     /// If the system refuses the address space.
-    pub fn new(shard: u32, shards: u32, devices: u32, every_device: bool) -> std::io::Result<Records> {
+    pub fn new(
+        shard: u32,
+        shards: u32,
+        devices: u32,
+        every_device: bool,
+    ) -> std::io::Result<Records> {
         let own = u64::from(devices) + u64::from(shards) - 1 - u64::from(shard);
         Ok(Records {
             shard,

@@ -91,7 +91,11 @@ fn sample_ticks(world: &World, every: Span) -> u64 {
     (world.ticks.of(Time(every.0.saturating_sub(1))) + 1).max(1)
 }
 
-fn shards<'w>(world: &'w World, targets: &Targets, threads: usize) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
+fn shards<'w>(
+    world: &'w World,
+    targets: &Targets,
+    threads: usize,
+) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
     let count = world.devices.count();
     let shard = |at: usize| {
         let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;

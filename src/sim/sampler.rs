@@ -30,7 +30,13 @@ impl Sampler {
 
     /// Adds rows for the instants before and at the start of tick `to`, none twice: since the
     /// last call nothing has changed but what `rows` and `versions` show.
-    pub fn advance(&mut self, to: u64, start: impl Fn(u64) -> Time, rows: &[SeriesRow], versions: &[u64]) {
+    pub fn advance(
+        &mut self,
+        to: u64,
+        start: impl Fn(u64) -> Time,
+        rows: &[SeriesRow],
+        versions: &[u64],
+    ) {
         loop {
             let next = self.ticks.last().map_or(0, |last| last + self.every);
             if next > to {

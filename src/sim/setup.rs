@@ -62,14 +62,13 @@ fn policy(campaign: &file::Campaign) -> TaskPolicy {
     let has_sources = !campaign.source_versions.is_empty();
     TaskPolicy {
         timeout: campaign.timeout,
-        retry: campaign
-            .retry
-            .filter(|retry| has_sources || !retry.needs_source_version)
-            .map(|retry| Retry {
+        retry: campaign.retry.filter(|retry| has_sources || !retry.needs_source_version).map(
+            |retry| Retry {
                 count: retry.count,
                 interval: retry.interval,
                 needs_permit: retry.needs_permit,
-            }),
+            },
+        ),
     }
 }
 
@@ -189,7 +188,9 @@ fn law<U: Amount>(law: &file::Law<U>) -> Law {
         file::Law::Constant(value) => Law::Constant(value.amount()),
         file::Law::Uniform { from, to } => Law::Uniform { from: from.amount(), to: to.amount() },
         file::Law::Exponential { mean } => Law::Exponential { mean: mean.amount() },
-        file::Law::Weibull { shape, scale } => Law::Weibull { shape: *shape, scale: scale.amount() },
+        file::Law::Weibull { shape, scale } => {
+            Law::Weibull { shape: *shape, scale: scale.amount() }
+        }
         file::Law::Lognormal { median, sigma } => {
             Law::Lognormal { mu: libm::log(median.amount()), sigma: *sigma }
         }
@@ -325,9 +326,8 @@ fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
 /// Keeps a random share: those with the smallest words for the purpose of selection, so that
 /// a greater percentage always takes the devices of a smaller one.
 fn cut_to_percentage(world: &World, list: &DeviceList, thousandths: u32, bits: &mut Box<[u64]>) {
-    let word = |position: u64| {
-        world.streams.stream(list.at(position), Purpose::Selection, 0).next_u64()
-    };
+    let word =
+        |position: u64| world.streams.stream(list.at(position), Purpose::Selection, 0).next_u64();
     // A histogram of the leading bits finds the cut without sorting a billion words.
     const LEADING: u32 = 16;
     let leading = |position: u64| (word(position) >> (64 - LEADING)) as usize;
@@ -345,10 +345,8 @@ fn cut_to_percentage(world: &World, list: &DeviceList, thousandths: u32, bits: &
     }) else {
         return;
     };
-    let mut edge: Vec<(u64, u64)> = positions(bits)
-        .filter(|at| leading(*at) == cut)
-        .map(|at| (word(at), at))
-        .collect();
+    let mut edge: Vec<(u64, u64)> =
+        positions(bits).filter(|at| leading(*at) == cut).map(|at| (word(at), at)).collect();
     edge.sort_unstable();
     let mut kept = vec![0u64; bits.len()];
     let inside = positions(bits).filter(|at| leading(*at) < cut);

@@ -113,7 +113,8 @@ impl<'w> Shard<'w> {
 
     /// About how many entries [`Shard::run`] will find under `tick`.
     pub fn load_at(&self, tick: u64) -> usize {
-        let entries = if era(tick) == era(self.tick) { self.calendar.len_at(tick) as usize } else { 0 };
+        let entries =
+            if era(tick) == era(self.tick) { self.calendar.len_at(tick) as usize } else { 0 };
         entries + self.inbox.len()
     }
 
@@ -218,7 +219,12 @@ impl<'w> Shard<'w> {
 
     /// Runs devices with nothing but their network to `end`.
     #[inline(always)]
-    fn flip_idle(&mut self, idle: &mut Batch<(u32, Presence)>, end: Time, entries: &mut Batch<(u64, u32)>) {
+    fn flip_idle(
+        &mut self,
+        idle: &mut Batch<(u32, Presence)>,
+        end: Time,
+        entries: &mut Batch<(u64, u32)>,
+    ) {
         let world = self.world;
         let mut streams = [Stream::default(); BLOCK];
         for ((slot, presence), stream) in idle.items().iter().zip(&mut streams) {

@@ -121,7 +121,9 @@ impl World {
     #[inline]
     pub fn luck(&self, device: DeviceId, cohort: CohortId, version: u16) -> Luck<'_> {
         let link_bps = match &self.devices {
-            Devices::Listed { link_bps, .. } => link_bps.get(device.0 as usize).copied().unwrap_or(0),
+            Devices::Listed { link_bps, .. } => {
+                link_bps.get(device.0 as usize).copied().unwrap_or(0)
+            }
             Devices::Generated { .. } => 0,
         };
         Luck {

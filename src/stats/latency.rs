@@ -74,9 +74,8 @@ impl Latency {
         if q >= 1.0 {
             return self.max();
         }
-        (self.count() > 0).then(|| {
-            Span(self.histogram.value_at_quantile(q).clamp(self.min_us, self.max_us))
-        })
+        (self.count() > 0)
+            .then(|| Span(self.histogram.value_at_quantile(q).clamp(self.min_us, self.max_us)))
     }
 
     /// The value that `rank` of the records do not exceed; none if there are fewer.

@@ -21,10 +21,7 @@ fn the_valid_scenario_and_its_resolved_form_are_one() {
     assert_eq!(again.scenario, loaded.scenario);
     assert_eq!(resolved(&again.scenario), text);
     assert!(validator().is_valid(&as_json(&text)), "{text}");
-    has_all(
-        &text,
-        &["tick = \"1 s\"", "seed = 1", "interrupted = \"resume\""],
-    );
+    has_all(&text, &["tick = \"1 s\"", "seed = 1", "interrupted = \"resume\""]);
 }
 
 #[test]
@@ -65,11 +62,7 @@ fn every_law_reads_and_writes() {
         let loaded = read(&text, &[]).unwrap_or_else(|problems| panic!("{problems}"));
         assert!(validator().is_valid(&as_json(&text)), "{law}");
         let written = resolved(&loaded.scenario);
-        assert_eq!(
-            read(&written, &[]).unwrap().scenario,
-            loaded.scenario,
-            "{written}"
-        );
+        assert_eq!(read(&written, &[]).unwrap().scenario, loaded.scenario, "{written}");
     }
 }
 
@@ -95,11 +88,7 @@ fn broken_scenarios_are_refused_by_the_reader_and_where_possible_by_the_schema()
         ("\"1000 /min\"", "\"1000 min\"", BOTH),
         ("\"1000 /min\"", "\"0 /min\"", READER),
         ("rate.constant.rate", "rate.steady.rate", BOTH),
-        (
-            "rate.constant.rate = \"1000 /min\"",
-            "rate = \"steady\"",
-            BOTH,
-        ),
+        ("rate.constant.rate = \"1000 /min\"", "rate = \"steady\"", BOTH),
         ("rate.constant.rate = \"1000 /min\"", "rate = {}", BOTH),
         ("rate.constant.rate = \"1000 /min\"", "", BOTH),
         ("count = 2", "count = 11", BOTH),

@@ -26,9 +26,7 @@ fn an_inventory_in_any_order_with_bom_crlf_and_quotes() {
         4.1.3,a,gw-1,eu-lte,1.2 Mbit/s,Europe/Berlin\r\n\
         4.0.9,b,\"gw-2\",us-wifi,8000000,\r\n\
         4.1.3,\"c, d\",gw-3,eu-lte,,Europe/Berlin\r\n";
-    let read = inventory_of(text.as_bytes())
-        .map_err(Problems::new)
-        .unwrap();
+    let read = inventory_of(text.as_bytes()).map_err(Problems::new).unwrap();
     assert_eq!(read.ids, ["gw-1", "gw-2", "gw-3"]);
     assert_eq!(read.cohorts, [0, 1, 0]);
     assert_eq!(read.versions, [0, 1, 0]);
@@ -52,10 +50,7 @@ fn broken_inventories_name_line_column_and_rule() {
         (b"device,version,cohort\n", &["d.csv: lists no device"]),
         (
             b"device,version\na,1\n",
-            &[
-                "cohort: the column is missing",
-                "the header is: device,version",
-            ],
+            &["cohort: the column is missing", "the header is: device,version"],
         ),
         (
             b"devise,version,cohort\na,1,eu-lte\n",
@@ -66,14 +61,8 @@ fn broken_inventories_name_line_column_and_rule() {
                 "device: the column is missing",
             ],
         ),
-        (
-            b"device,version,cohort,cohort\n",
-            &["cohort: the column is given twice"],
-        ),
-        (
-            b"device,version,cohort,region\na,1,eu-lte,eu-lte\n",
-            &["both `cohort` and `region`"],
-        ),
+        (b"device,version,cohort,cohort\n", &["cohort: the column is given twice"]),
+        (b"device,version,cohort,region\na,1,eu-lte,eu-lte\n", &["both `cohort` and `region`"]),
         (
             b"device,version,cohort\na,1,eu-lte\nb,1\n",
             &["expected 3 fields as in the header, found 2", "d.csv:3:1"],
@@ -92,36 +81,20 @@ fn broken_inventories_name_line_column_and_rule() {
         ),
         (
             b"device,version,cohort\na,1,eu-lte\nb,1,eu-lte\na,1,us-wifi\n",
-            &[
-                "device = \"a\": is listed twice",
-                "d.csv:4:1",
-                "first listed in line 2",
-            ],
+            &["device = \"a\": is listed twice", "d.csv:4:1", "first listed in line 2"],
         ),
-        (
-            b"device,version,cohort\na,\xff,eu-lte\n",
-            &["version = ", "is not UTF-8"],
-        ),
-        (
-            b"device,version,cohort\na,1,\"eu-lte\nb,1,eu-lte\n",
-            &["d.csv:2:1", "closing quote"],
-        ),
+        (b"device,version,cohort\na,\xff,eu-lte\n", &["version = ", "is not UTF-8"]),
+        (b"device,version,cohort\na,1,\"eu-lte\nb,1,eu-lte\n", &["d.csv:2:1", "closing quote"]),
         (
             b"device,version,cohort,link\na,1,eu-lte,fast\n",
             &["link = \"fast\": expected a bit rate", "1.2 Mbit/s"],
         ),
-        (
-            b"device,version,cohort,link\na,1,eu-lte,0\n",
-            &["link = \"0\": must be above zero"],
-        ),
+        (b"device,version,cohort,link\na,1,eu-lte,0\n", &["link = \"0\": must be above zero"]),
         (
             b"device,version,cohort,link\na,1,eu-lte,2 Tbit/s\n",
             &["link = \"2 Tbit/s\": must be at most 1 Tbit/s"],
         ),
-        (
-            b"device,version,cohort,link\na,1,eu-lte,99999999999999999999999\n",
-            &["is too large"],
-        ),
+        (b"device,version,cohort,link\na,1,eu-lte,99999999999999999999999\n", &["is too large"]),
         (
             b"device,version,cohort,timezone\na,1,eu-lte,Europe/Berln\n",
             &[
@@ -155,16 +128,10 @@ fn one_bad_row_in_a_million_is_found() {
     }
     let problems = inventory_of(text.as_bytes()).unwrap_err();
     assert_eq!(problems.len(), 1);
-    assert_eq!(
-        (problems[0].line, problems[0].path.as_str()),
-        (765_434, "cohort")
-    );
+    assert_eq!((problems[0].line, problems[0].path.as_str()), (765_434, "cohort"));
 
     let mended = text.replace("eu_lte", "eu-lte");
-    assert_eq!(
-        inventory_of(mended.as_bytes()).unwrap().ids.len(),
-        1_000_000
-    );
+    assert_eq!(inventory_of(mended.as_bytes()).unwrap().ids.len(), 1_000_000);
     let twice = mended.replace("gw-0999999", "gw-0000005");
     let problems = inventory_of(twice.as_bytes()).unwrap_err();
     assert_eq!((problems.len(), problems[0].line), (1, 1_000_001));
@@ -172,36 +139,18 @@ fn one_bad_row_in_a_million_is_found() {
 
 #[test]
 fn measured_periods() {
-    let read = measured::read(
-        "m.csv",
-        b"duration_s,state\n2.5,on\n1,on\n0.000001,off\n1e3,off\n",
-    );
-    let wanted = Measured {
-        on_us: vec![1_000_000, 2_500_000],
-        off_us: vec![1, 1_000_000_000],
-    };
+    let read = measured::read("m.csv", b"duration_s,state\n2.5,on\n1,on\n0.000001,off\n1e3,off\n");
+    let wanted = Measured { on_us: vec![1_000_000, 2_500_000], off_us: vec![1, 1_000_000_000] };
     assert_eq!(read, Ok(wanted));
     let rows: &[(&[u8], &[&str])] = &[
         (b"", &["m.csv: the file is empty"]),
         (b"state\non\n", &["duration_s: the column is missing"]),
-        (
-            b"state,duration_s\non,1\non,2\noff,1\n",
-            &["has 1 rows with state off", "at least 2"],
-        ),
-        (
-            b"state,duration_s\nup,1\n",
-            &["state = \"up\": must be on or off", "m.csv:2:1"],
-        ),
-        (
-            b"state,duration_s\non,0\n",
-            &["duration_s = \"0\": must be at least 0.000001"],
-        ),
+        (b"state,duration_s\non,1\non,2\noff,1\n", &["has 1 rows with state off", "at least 2"]),
+        (b"state,duration_s\nup,1\n", &["state = \"up\": must be on or off", "m.csv:2:1"]),
+        (b"state,duration_s\non,0\n", &["duration_s = \"0\": must be at least 0.000001"]),
         (b"state,duration_s\non,-4\n", &["must be at least"]),
         (b"state,duration_s\non,inf\n", &["is not a finite number"]),
-        (
-            b"state,duration_s\non,1 h\n",
-            &["is not a number of seconds", "such as 86.5"],
-        ),
+        (b"state,duration_s\non,1 h\n", &["is not a number of seconds", "such as 86.5"]),
         (b"state,duration_s\non,1e12\n", &["at most 3000 d"]),
     ];
     for (text, parts) in rows {
@@ -213,10 +162,7 @@ fn measured_periods() {
 fn a_scenario_with_files_is_loaded_whole() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-    write(
-        "d.csv",
-        "device,version,cohort\na,4.1.3,eu-lte\nb,4.0.9,us-wifi\nc,4.1.3,eu-lte\n",
-    );
+    write("d.csv", "device,version,cohort\na,4.1.3,eu-lte\nb,4.0.9,us-wifi\nc,4.1.3,eu-lte\n");
     write("m.csv", "state,duration_s\non,1\non,2\noff,3\noff,4\n");
     write("push.txt", "# first the pilot\nc\n\na\n");
     let text = VALID
@@ -237,16 +183,11 @@ fn a_scenario_with_files_is_loaded_whole() {
     assert_eq!(loaded.blacklist, [DeviceId(1)]);
     assert_eq!(loaded.whitelist, None);
     assert_eq!(loaded.measured[0], None);
-    assert_eq!(
-        loaded.measured[1].as_ref().unwrap().off_us,
-        [3_000_000, 4_000_000]
-    );
+    assert_eq!(loaded.measured[1].as_ref().unwrap().off_us, [3_000_000, 4_000_000]);
 
     write("push.txt", "c\nz\nc\n");
     write("m.csv", "state,duration_s\non,1\n");
-    let problems = load(&text.replace("[\"b\"]", "[\"bb\"]"))
-        .unwrap_err()
-        .to_string();
+    let problems = load(&text.replace("[\"b\"]", "[\"bb\"]")).unwrap_err().to_string();
     has_all(
         &problems,
         &[

@@ -18,11 +18,7 @@ fn structure() {
         (
             "version = \"4.2.0\"",
             "",
-            &[
-                "package.version is missing",
-                "s.toml:3:1",
-                "The version a device reports",
-            ],
+            &["package.version is missing", "s.toml:3:1", "The version a device reports"],
         ),
         (
             "[package]\nversion = \"4.2.0\"\nsize = \"48 MiB\"\ndelta = { \"4.1.3\" = \"6 MiB\" }",
@@ -38,16 +34,8 @@ fn structure() {
                 "s.toml:4:11",
             ],
         ),
-        (
-            "\"4.2.0\"",
-            "true",
-            &["package.version: expected text, found true"],
-        ),
-        (
-            "\"4.2.0\"",
-            "\"\"",
-            &["package.version = \"\": must not be empty"],
-        ),
+        ("\"4.2.0\"", "true", &["package.version: expected text, found true"]),
+        ("\"4.2.0\"", "\"\"", &["package.version = \"\": must not be empty"]),
         (
             "devices = 10_000",
             "devices = 1.5",
@@ -56,10 +44,7 @@ fn structure() {
         (
             "devices = 10_000",
             "devices = 0",
-            &[
-                "fleet.devices = 0: must be a whole number from 1 to 4000000000",
-                "s.toml:20:11",
-            ],
+            &["fleet.devices = 0: must be a whole number from 1 to 4000000000", "s.toml:20:11"],
         ),
         (
             "devices = 10_000",
@@ -71,21 +56,13 @@ fn structure() {
             "devices = 99999999999999999999999999999999999999999",
             &["fleet.devices"],
         ),
-        (
-            "format = 1",
-            "format = 2",
-            &["format = 2: must be 1", "s.toml:1:10"],
-        ),
+        ("format = 1", "format = 2", &["format = 2: must be 1", "s.toml:1:10"]),
         (
             "count = 2",
             "count = 0",
             &["campaign.retry.count = 0: must be a whole number from 1 to 10"],
         ),
-        (
-            "share = 0.35",
-            "share = nan",
-            &["fleet.cohort[0].share = nan: must be a finite number"],
-        ),
+        ("share = 0.35", "share = nan", &["fleet.cohort[0].share = nan: must be a finite number"]),
         (
             "share = 0.35",
             "share = \"35 %\"",
@@ -106,18 +83,11 @@ fn structure() {
             "blacklist = \"17\"",
             &["campaign.blacklist: expected a list, found the text \"17\""],
         ),
-        (
-            "blacklist = [\"17\"]",
-            "whitelist = []",
-            &["campaign.whitelist: needs at least 1 entry"],
-        ),
+        ("blacklist = [\"17\"]", "whitelist = []", &["campaign.whitelist: needs at least 1 entry"]),
         (
             "[campaign.retry]\ncount = 2\ninterval = \"10 min\"",
             "retry = 3",
-            &[
-                "campaign.retry: expected a table, found the number 3",
-                "count, interval",
-            ],
+            &["campaign.retry: expected a table, found the number 3", "count, interval"],
         ),
         (
             "[run]\nuntil = \"14 d\"",
@@ -133,10 +103,7 @@ fn variants() {
         (
             "rate.constant.rate = \"1000 /min\"",
             "rate = \"unlimted\"",
-            &[
-                "campaign.rate = \"unlimted\": unknown word",
-                "did you mean `unlimited`?",
-            ],
+            &["campaign.rate = \"unlimted\": unknown word", "did you mean `unlimited`?"],
         ),
         (
             "rate.constant.rate = \"1000 /min\"",
@@ -146,10 +113,7 @@ fn variants() {
         (
             "rate.constant.rate = \"1000 /min\"",
             "rate = 1000",
-            &[
-                "campaign.rate: expected one of the known words",
-                "unlimited",
-            ],
+            &["campaign.rate: expected one of the known words", "unlimited"],
         ),
         (
             "rate.constant.rate = \"1000 /min\"",
@@ -165,11 +129,7 @@ fn variants() {
                 "keep one",
             ],
         ),
-        (
-            "rate.constant.rate = \"1000 /min\"",
-            "rate = {}",
-            &["needs exactly one key, found none"],
-        ),
+        ("rate.constant.rate = \"1000 /min\"", "rate = {}", &["needs exactly one key, found none"]),
         (
             "online.always = {}",
             "online.always = { x = 1 }",
@@ -183,18 +143,12 @@ fn variants() {
         (
             "install.lognormal",
             "install.lognorml",
-            &[
-                "fleet.cohort[1].install.lognorml: unknown key",
-                "`lognormal`",
-            ],
+            &["fleet.cohort[1].install.lognorml: unknown key", "`lognormal`"],
         ),
         (
             "sigma = 0.3",
             "sgma = 0.3",
-            &[
-                "install.lognormal.sgma: unknown key",
-                "install.lognormal.sigma is missing",
-            ],
+            &["install.lognormal.sgma: unknown key", "install.lognormal.sigma is missing"],
         ),
     ]);
 }
@@ -205,18 +159,12 @@ fn units() {
         (
             "timeout = \"60 min\"",
             "timeout = \"60\"",
-            &[
-                "campaign.timeout = \"60\": a duration needs a unit",
-                "write \"60 s\"",
-            ],
+            &["campaign.timeout = \"60\": a duration needs a unit", "write \"60 s\""],
         ),
         (
             "timeout = \"60 min\"",
             "timeout = 60",
-            &[
-                "campaign.timeout = 60: a duration needs a unit",
-                "write \"60 s\"",
-            ],
+            &["campaign.timeout = 60: a duration needs a unit", "write \"60 s\""],
         ),
         (
             "timeout = \"60 min\"",
@@ -231,32 +179,18 @@ fn units() {
         (
             "install = \"90 s\"",
             "install = 90",
-            &[
-                "fleet.cohort[0].install = 90: a duration needs a unit",
-                "write \"90 s\"",
-            ],
+            &["fleet.cohort[0].install = 90: a duration needs a unit", "write \"90 s\""],
         ),
         (
             "\"1.2 Mbit/s\"",
             "\"1.2 Mbps\"",
-            &[
-                "unknown unit \"Mbps\"",
-                "write \"Mbit/s\"",
-                "lognormal.median",
-            ],
+            &["unknown unit \"Mbps\"", "write \"Mbit/s\"", "lognormal.median"],
         ),
-        (
-            "\"48 MiB\"",
-            "\"48 mb\"",
-            &["package.size = \"48 mb\": unknown unit", "write \"MB\""],
-        ),
+        ("\"48 MiB\"", "\"48 mb\"", &["package.size = \"48 mb\": unknown unit", "write \"MB\""]),
         (
             "\"1000 /min\"",
             "1000",
-            &[
-                "campaign.rate.constant.rate = 1000: a rate needs a unit",
-                "write \"1000 /min\"",
-            ],
+            &["campaign.rate.constant.rate = 1000: a rate needs a unit", "write \"1000 /min\""],
         ),
     ]);
 }
@@ -264,16 +198,8 @@ fn units() {
 #[test]
 fn syntax_errors_are_pointed_at() {
     check(&[
-        (
-            "version = \"4.2.0\"",
-            "version = \"4.2.0",
-            &["not valid TOML", "s.toml:4:"],
-        ),
-        (
-            "version = \"4.2.0\"",
-            "version = 4.2.0",
-            &["not valid TOML", "s.toml:4:14", "in quotes"],
-        ),
+        ("version = \"4.2.0\"", "version = \"4.2.0", &["not valid TOML", "s.toml:4:"]),
+        ("version = \"4.2.0\"", "version = 4.2.0", &["not valid TOML", "s.toml:4:14", "in quotes"]),
         (
             "timeout = \"60 min\"",
             "name = \"again\"",
@@ -290,14 +216,7 @@ fn all_problems_come_at_once_in_order() {
         .replace("\"48 MiB\"", "48");
     let problems = read(&text, &[]).unwrap_err();
     let found: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.path.as_str())).collect();
-    assert_eq!(
-        found,
-        [
-            (5, "package.size"),
-            (16, "campaign.retry.count"),
-            (46, "run.untill")
-        ]
-    );
+    assert_eq!(found, [(5, "package.size"), (16, "campaign.retry.count"), (46, "run.untill")]);
     has_all(&problems.to_string(), &["3 problems"]);
     let json = serde_json::to_value(problems.iter().next().unwrap()).unwrap();
     assert_eq!(json["column"], 8);

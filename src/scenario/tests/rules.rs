@@ -10,11 +10,7 @@ fn rules_of_campaign_and_run() {
             "\"0 /min\"",
             &["campaign.rate.constant.rate = \"0 /min\": must be at least 1 push per 30 d"],
         ),
-        (
-            "\"1000 /min\"",
-            "\"2000000 /ms\"",
-            &["must be at most 1000000000 /s", "unlimited"],
-        ),
+        ("\"1000 /min\"", "\"2000000 /ms\"", &["must be at most 1000000000 /s", "unlimited"]),
         (
             "rate.constant.rate = \"1000 /min\"",
             "rate.fixed-window = { pushes = 5, window = \"1 ms\" }",
@@ -30,16 +26,8 @@ fn rules_of_campaign_and_run() {
             "select.percent = 0",
             &["campaign.select.percent = 0: must be above 0 and at most 100"],
         ),
-        (
-            "timeout = \"60 min\"",
-            "select.percent = 0.0001",
-            &["more than three decimals"],
-        ),
-        (
-            "timeout = \"60 min\"",
-            "select.list = []",
-            &["campaign.select.list: must not be empty"],
-        ),
+        ("timeout = \"60 min\"", "select.percent = 0.0001", &["more than three decimals"]),
+        ("timeout = \"60 min\"", "select.list = []", &["campaign.select.list: must not be empty"]),
         (
             "timeout = \"60 min\"",
             "select.list = [\"3\", \"3\"]",
@@ -85,16 +73,8 @@ fn rules_of_campaign_and_run() {
                 "source_versions",
             ],
         ),
-        (
-            "until = \"14 d\"",
-            "until = \"0 s\"",
-            &["run.until = \"0 s\": must be above 0"],
-        ),
-        (
-            "until = \"14 d\"",
-            "until = \"4000 d\"",
-            &["at most 3000 d"],
-        ),
+        ("until = \"14 d\"", "until = \"0 s\"", &["run.until = \"0 s\": must be above 0"]),
+        ("until = \"14 d\"", "until = \"4000 d\"", &["at most 3000 d"]),
         (
             "until = \"14 d\"",
             "until = \"1 s\"\ntick = \"1 min\"",
@@ -121,11 +101,7 @@ fn rules_of_campaign_and_run() {
 #[test]
 fn rules_of_the_fleet() {
     check(&[
-        (
-            "devices = 10_000",
-            "",
-            &["fleet: needs either devices or inventory", "s.toml:19:1"],
-        ),
+        ("devices = 10_000", "", &["fleet: needs either devices or inventory", "s.toml:19:1"]),
         (
             "devices = 10_000",
             "devices = 10_000\ninventory = \"d.csv\"",
@@ -166,11 +142,7 @@ fn rules_of_the_fleet() {
                 "remaining share 0.05",
             ],
         ),
-        (
-            "share = 0.65",
-            "share = 0.75",
-            &["add up to 1.1, not 1", "take 0.1 away"],
-        ),
+        ("share = 0.65", "share = 0.75", &["add up to 1.1, not 1", "take 0.1 away"]),
         ("share = 0.65", "", &["fleet.cohort[1]: share is missing"]),
         (
             "name = \"us-wifi\"",
@@ -182,16 +154,8 @@ fn rules_of_the_fleet() {
             "upgrade = 0.7, flash = 0.6",
             &["fleet.cohort[0].fails: probabilities must add up to at most 1, not 1.30002"],
         ),
-        (
-            "size = \"48 MiB\"",
-            "",
-            &["fleet.cohort[0].download.link: needs package.size"],
-        ),
-        (
-            "\"48 MiB\"",
-            "\"0 B\"",
-            &["package.size = \"0 B\": must be at least 1 B"],
-        ),
+        ("size = \"48 MiB\"", "", &["fleet.cohort[0].download.link: needs package.size"]),
+        ("\"48 MiB\"", "\"0 B\"", &["package.size = \"0 B\": must be at least 1 B"]),
     ]);
 }
 
@@ -218,11 +182,7 @@ fn rules_of_laws() {
             "install.weibull = { shape = 0, scale = \"1 s\" }",
             &["weibull.shape = 0: must be from 0.05 to 1000"],
         ),
-        (
-            "sigma = 0.3",
-            "sigma = -1",
-            &["install.lognormal.sigma = -1: must be from 0 to 10"],
-        ),
+        ("sigma = 0.3", "sigma = -1", &["install.lognormal.sigma = -1: must be from 0 to 10"]),
         (
             "on.exponential.mean = \"8 h\"",
             "on = \"0 s\"",
@@ -231,10 +191,7 @@ fn rules_of_laws() {
         (
             "on.exponential.mean = \"8 h\"",
             "on.lomax = { alpha = 0.9, scale = \"1 h\" }",
-            &[
-                "renewal.on.lomax.alpha = 0.9: must be above 1",
-                "mean of the periods is infinite",
-            ],
+            &["renewal.on.lomax.alpha = 0.9: must be above 1", "mean of the periods is infinite"],
         ),
         (
             "{ share = 0.9, mean",
@@ -246,11 +203,7 @@ fn rules_of_laws() {
             "\"0 bit/s\"",
             &["link.lognormal.median = \"0 bit/s\": must be above zero"],
         ),
-        (
-            "\"1.2 Mbit/s\"",
-            "\"2 Tbit/s\"",
-            &["must be at most 1 Tbit/s"],
-        ),
+        ("\"1.2 Mbit/s\"", "\"2 Tbit/s\"", &["must be at most 1 Tbit/s"]),
     ]);
 }
 
@@ -259,8 +212,5 @@ fn the_number_of_cohorts_is_limited() {
     let cohort = "[[fleet.cohort]]\nname = \"x\"\nshare = 0.1\ndownload.takes = \"1 s\"\n";
     let text = [VALID, &cohort.repeat(4095)].concat();
     let problems = read(&text, &[]).unwrap_err();
-    has_all(
-        &problems.to_string(),
-        &["fleet.cohort: has 4097 entries, more than 4096"],
-    );
+    has_all(&problems.to_string(), &["fleet.cohort: has 4097 entries, more than 4096"]);
 }

@@ -29,34 +29,11 @@ fn overrides_change_what_the_file_says() {
 #[test]
 fn problems_of_overrides_point_at_the_argument() {
     let rows: &[(&str, &[&str])] = &[
-        (
-            "fleet.devices=0",
-            &[
-                "--set:1:15",
-                "fleet.devices = 0: must be",
-                "fleet.devices=0",
-            ],
-        ),
-        (
-            "fleet.cohort.eu-lt.share=1",
-            &["no entry is named `eu-lt`", "did you mean `eu-lte`?"],
-        ),
-        (
-            "fleet.cohort[7].share=1",
-            &["there is no entry [7]", "there are 2"],
-        ),
-        (
-            "fleet.device=1",
-            &[
-                "fleet.device: unknown key",
-                "did you mean `devices`?",
-                "--set:1:1",
-            ],
-        ),
-        (
-            "fleet.devices",
-            &["expected path=value", "--set fleet.devices=5000"],
-        ),
+        ("fleet.devices=0", &["--set:1:15", "fleet.devices = 0: must be", "fleet.devices=0"]),
+        ("fleet.cohort.eu-lt.share=1", &["no entry is named `eu-lt`", "did you mean `eu-lte`?"]),
+        ("fleet.cohort[7].share=1", &["there is no entry [7]", "there are 2"]),
+        ("fleet.device=1", &["fleet.device: unknown key", "did you mean `devices`?", "--set:1:1"]),
+        ("fleet.devices", &["expected path=value", "--set fleet.devices=5000"]),
         ("=5", &["a key is missing"]),
         ("fleet[0]=5", &["[0] follows something that is not a list"]),
         ("campaign.rate.constant.burst=3", &[]),
@@ -68,10 +45,7 @@ fn problems_of_overrides_point_at_the_argument() {
             "fleet.cohort.us-wifi.install.lognormal.median=5",
             &["median = 5: a duration needs a unit"],
         ),
-        (
-            "fleet.cohort.eu-lte.share=0.5",
-            &["add up to 1.15", "--set", "s.toml"],
-        ),
+        ("fleet.cohort.eu-lte.share=0.5", &["add up to 1.15", "--set", "s.toml"]),
     ];
     for (set, parts) in rows {
         match read(VALID, &[set]) {
@@ -92,27 +66,10 @@ fn keys_are_explained() {
                 "default: \"1 s\"",
             ],
         ),
-        (
-            "campaign.rate",
-            &[
-                "constant",
-                "fixed-window",
-                "unlimited",
-                "Every push leaves at once.",
-            ],
-        ),
-        (
-            "fleet.cohort.share",
-            &["a number from 0 to 1", "Share of a generated fleet"],
-        ),
-        (
-            "fleet.cohort[0].install",
-            &["or a law", "lognormal", "Flashing and reboot"],
-        ),
-        (
-            "fleet.cohort.eu-lte.install.lognormal",
-            &["a table", "median", "sigma"],
-        ),
+        ("campaign.rate", &["constant", "fixed-window", "unlimited", "Every push leaves at once."]),
+        ("fleet.cohort.share", &["a number from 0 to 1", "Share of a generated fleet"]),
+        ("fleet.cohort[0].install", &["or a law", "lognormal", "Flashing and reboot"]),
+        ("fleet.cohort.eu-lte.install.lognormal", &["a table", "median", "sigma"]),
         ("fleet.cohort", &["a list", "never_returns"]),
         ("campaign.retry.count", &["a whole number from 1 to 10"]),
     ];
