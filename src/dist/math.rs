@@ -92,6 +92,7 @@ fn polynomial(r: f64, c: &[f64; 8]) -> f64 {
     ((c[0] + c[1] * r) + (c[2] + c[3] * r) * r2) + ((c[4] + c[5] * r) + (c[6] + c[7] * r) * r2) * r4
 }
 
+#[expect(clippy::excessive_precision, reason = "digits as published")]
 static CENTRE: Ratio = (
     [
         3.387_132_872_796_366_608_0,
@@ -115,6 +116,7 @@ static CENTRE: Ratio = (
     ],
 );
 
+#[expect(clippy::excessive_precision, reason = "digits as published")]
 static MIDDLE: Ratio = (
     [
         1.423_437_110_749_683_577_34,
@@ -138,6 +140,7 @@ static MIDDLE: Ratio = (
     ],
 );
 
+#[expect(clippy::excessive_precision, reason = "digits as published")]
 static FAR: Ratio = (
     [
         6.657_904_643_501_103_777_20,

@@ -36,7 +36,6 @@ struct Bucket {
 }
 
 impl Calendar {
-    #[expect(clippy::new_without_default, reason = "an empty calendar is no neutral value")]
     pub fn new() -> Calendar {
         Calendar {
             near: vec![Bucket::default(); NEAR_TICKS as usize].into(),

@@ -252,11 +252,12 @@ impl Coordinator<'_, '_, '_> {
 
     /// The next tick that has something to do, or why there is none.
     fn next_boundary(&self, tick: u64) -> Result<u64, Ended> {
-        let (mut open, mut ready, mut next) = (0, false, u64::MAX);
+        let (mut open, mut ready, mut cut_off, mut next) = (0, false, false, u64::MAX);
         for shard in self.shards {
             let shard = lock(shard);
             open += shard.open();
             ready |= !shard.ready.is_empty();
+            cut_off |= shard.cut_off;
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
         if open == 0 {
@@ -274,7 +275,7 @@ impl Coordinator<'_, '_, '_> {
             next = next.min(self.world.ticks.of(permit));
         }
         match next {
-            u64::MAX => Err(Ended::NothingLeft),
+            u64::MAX if !cut_off => Err(Ended::NothingLeft),
             next if self.world.ticks.start(next) >= self.world.until => Err(Ended::Until),
             next => Ok(next),
         }

@@ -64,6 +64,8 @@ pub struct Shard<'w> {
     /// Devices by version they run; to be summed over the shards, modulo 2^64.
     pub versions: Vec<u64>,
     pub events: Events,
+    /// Whether some device's next timer lies beyond the end of the run.
+    pub cut_off: bool,
     due: Vec<u32>,
 }
 
@@ -79,6 +81,7 @@ impl<'w> Shard<'w> {
             inbox: Vec::new(),
             ready: Vec::new(),
             events: Events::default(),
+            cut_off: false,
             due: Vec::new(),
         }
     }
@@ -203,18 +206,30 @@ impl<'w> Shard<'w> {
                 idle.push((slot, presence));
             }
         }
-        let mut entries = Batch::<(u64, u32)>::default();
+        let mut entries = Batch::<(Time, u32)>::default();
         self.flip_idle(&mut idle, end, &mut entries);
         for &slot in busy.items() {
             if self.next_due(slot) < end
                 && let Some(due) = self.run_until(slot, end)
-                && due < world.until
             {
-                entries.push((world.ticks.of(due), slot));
+                entries.push((due, slot));
             }
         }
-        entries.items().iter().for_each(|(tick, _)| self.calendar.prefetch_entry(*tick));
-        entries.items().iter().for_each(|(tick, slot)| self.calendar.insert(*tick, *slot));
+        self.enter_all(entries.items());
+    }
+
+    /// [`Shard::enter`] for many, with what it touches fetched beforehand.
+    #[inline(always)]
+    fn enter_all(&mut self, entries: &[(Time, u32)]) {
+        for (due, _) in entries {
+            self.calendar.prefetch_head(self.world.ticks.of(*due));
+        }
+        for (due, _) in entries {
+            self.calendar.prefetch_entry(self.world.ticks.of(*due));
+        }
+        for (due, slot) in entries {
+            self.enter(*slot, *due);
+        }
     }
 
     /// Runs devices with nothing but their network to `end`.
@@ -223,7 +238,7 @@ impl<'w> Shard<'w> {
         &mut self,
         idle: &mut Batch<(u32, Presence)>,
         end: Time,
-        entries: &mut Batch<(u64, u32)>,
+        entries: &mut Batch<(Time, u32)>,
     ) {
         let world = self.world;
         let mut streams = [Stream::default(); BLOCK];
@@ -248,11 +263,7 @@ impl<'w> Shard<'w> {
                 self.events.flips += 1;
             }
             *self.records.presence(*slot) = *presence;
-            if presence.until() < world.until {
-                let tick = world.ticks.of(presence.until());
-                self.calendar.prefetch_head(tick);
-                entries.push((tick, *slot));
-            }
+            entries.push((presence.until(), *slot));
         }
     }
 
@@ -261,6 +272,8 @@ impl<'w> Shard<'w> {
     fn enter(&mut self, slot: u32, due: Time) {
         if due < self.world.until {
             self.calendar.insert(self.world.ticks.of(due), slot);
+        } else {
+            self.cut_off |= !due.is_never();
         }
     }
 
