@@ -275,7 +275,8 @@ impl Coordinator<'_, '_, '_> {
             next = next.min(self.world.ticks.of(permit));
         }
         match next {
-            u64::MAX if !cut_off => Err(Ended::NothingLeft),
+            u64::MAX if cut_off => Err(Ended::Until),
+            u64::MAX => Err(Ended::NothingLeft),
             next if self.world.ticks.start(next) >= self.world.until => Err(Ended::Until),
             next => Ok(next),
         }

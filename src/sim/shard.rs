@@ -188,7 +188,6 @@ impl<'w> Shard<'w> {
     /// In steps over the whole block, so that the processor works on many devices at a time
     /// and what a step needs is fetched while the one before works.
     fn run_block(&mut self, block: &[u32], ahead: &[u32], end: Time) {
-        let world = self.world;
         let mut idle = Batch::<(u32, Presence)>::default();
         let mut busy = Batch::<u32>::default();
         let presences = self.records.presences();
