@@ -96,8 +96,16 @@ pub struct Luck<'a> {
 
 impl Attempt {
     /// Begins attempt `number` with an offer that reaches the device now, or is kept for it.
+    ///
+    /// A device that reacts at once reports its first progress with it.
     #[inline]
-    pub fn offer(now: Time, online: bool, number: u8, version: u16, luck: &Luck) -> Attempt {
+    pub fn offer(
+        now: Time,
+        online: bool,
+        number: u8,
+        version: u16,
+        luck: &Luck,
+    ) -> (Attempt, Option<Report>) {
         let mut stream = luck.stream(Purpose::Attempt, number);
         let mut attempt = Attempt {
             work: 0,
@@ -109,10 +117,18 @@ impl Attempt {
             interruptions: 0,
             version,
         };
-        if online {
-            attempt.react(now, luck);
+        let at_once = luck.cohort.reaction == Law::Constant(0.0);
+        match (online, at_once) {
+            (false, _) => (attempt, None),
+            (true, false) => {
+                attempt.react(now, luck);
+                (attempt, None)
+            }
+            (true, true) => {
+                attempt.begin(Phase::Downloading, now, luck.download_span(&mut stream));
+                (attempt, Some(Report::Progress { took: Span::ZERO }))
+            }
         }
-        attempt
     }
 
     /// When [`Attempt::step`] has something to do.
@@ -252,20 +268,10 @@ impl Attempt {
     }
 
     fn download_span(&self, luck: &Luck) -> Span {
-        match &luck.cohort.download {
-            DownloadLaw::Takes(law) => {
-                let mut stream = luck.stream(Purpose::Attempt, self.number);
-                stream.next_u64();
-                Span::from_micros_f64(law.sample(&mut stream))
-            }
-            DownloadLaw::Link(law) => {
-                let bps = match luck.link_bps {
-                    0 => law.sample(&mut luck.stream(Purpose::Link, 0)),
-                    own => own as f64,
-                };
-                Span::from_micros_f64(luck.image_bits / bps * 1e6)
-            }
-        }
+        let mut stream = luck.stream(Purpose::Attempt, self.number);
+        // The first word was the verdict's.
+        stream.next_u64();
+        luck.download_span(&mut stream)
     }
 }
 
@@ -273,6 +279,21 @@ impl Luck<'_> {
     #[inline(always)]
     fn draw(&self, law: &Law, purpose: Purpose, number: u8) -> Span {
         Span::from_micros_f64(law.sample(&mut self.stream(purpose, number)))
+    }
+
+    /// How long the download takes; `attempt` is the attempt's stream after its verdict.
+    #[inline(always)]
+    fn download_span(&self, attempt: &mut Stream) -> Span {
+        match &self.cohort.download {
+            DownloadLaw::Takes(law) => Span::from_micros_f64(law.sample(attempt)),
+            DownloadLaw::Link(law) => {
+                let bps = match self.link_bps {
+                    0 => law.sample(&mut self.streams.stream(self.device, Purpose::Link, 0)),
+                    own => own as f64,
+                };
+                Span::from_micros_f64(self.image_bits / bps * 1e6)
+            }
+        }
     }
 
     #[inline(always)]

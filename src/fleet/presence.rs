@@ -2,7 +2,6 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::dist::Law;
 use crate::model::{CohortId, DeviceId, Time};
 use crate::rng::{Purpose, Stream, Streams};
 
@@ -84,10 +83,10 @@ impl Presence {
         self.word = self.word & !STAGE | (stage as u64) << 1;
     }
 
-    /// Neither in the push order nor pushed.
+    /// Neither in the push order nor pushed, and no task under way: only the network counts.
     #[inline(always)]
-    pub fn is_idle(&self) -> bool {
-        self.word & STAGE == 0
+    pub fn is_alone(&self) -> bool {
+        self.word & STAGE == 0 && self.flight == Presence::NO_FLIGHT
     }
 
     #[inline(always)]
@@ -98,27 +97,10 @@ impl Presence {
     /// Ends the current period at its end and draws the next.
     #[inline(always)]
     pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams) {
-        let mut stream = self.next_period(device, streams);
-        self.begin_period(self.next_law(cohort).sample(&mut stream));
-    }
-
-    /// The stream that the next period is drawn from.
-    #[inline(always)]
-    pub fn next_period(&self, device: DeviceId, streams: &Streams) -> Stream {
-        streams.stream(device, Purpose::Period, self.periods.wrapping_add(1))
-    }
-
-    /// The law of the next period.
-    #[inline(always)]
-    pub fn next_law<'c>(&self, cohort: &'c Cohort) -> &'c Law {
-        if self.online() { &cohort.off } else { &cohort.on }
-    }
-
-    /// Goes over to the next period, which lasts `micros`.
-    #[inline(always)]
-    pub fn begin_period(&mut self, micros: f64) {
         self.periods = self.periods.wrapping_add(1);
-        let until = end_of(self.until(), micros);
+        let mut stream = streams.stream(device, Purpose::Period, self.periods);
+        let law = if self.online() { &cohort.off } else { &cohort.on };
+        let until = end_of(self.until(), law.sample(&mut stream));
         self.word = until.0 << UNTIL_SHIFT | (self.word & LOW) ^ ONLINE;
     }
 
@@ -186,6 +168,7 @@ fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {
 /// A period lasts at least one microsecond, so that time goes on.
 #[inline(always)]
 fn end_of(start: Time, micros: f64) -> Time {
-    let length = (micros as u64).max(1);
-    Time(start.0.saturating_add(length).min(Time::NEVER.0))
+    // Signed, since that conversion is one instruction; it saturates far beyond "never".
+    let length = (micros as i64).clamp(1, Time::NEVER.0 as i64) as u64;
+    Time((start.0 + length).min(Time::NEVER.0))
 }

@@ -53,7 +53,7 @@ fn interval_log(mut w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome)
                 _ => format!("{}:{}", kind.name(), tag_text(&cohort.name)),
             };
             let tag = Tag::new(&tag).expect("forbidden characters were replaced");
-            log.write_histogram(latency.histogram(), Duration::ZERO, whole_run, Some(tag))
+            log.write_histogram(&latency.histogram(), Duration::ZERO, whole_run, Some(tag))
                 .map_err(io::Error::other)?;
         }
     }

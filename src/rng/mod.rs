@@ -4,8 +4,10 @@
 //! differ by the policy alone.
 
 mod philox;
+mod squares;
 
 pub use philox::{philox2x64, philox4x32, philox4x64};
+pub use squares::squares64;
 
 use crate::model::DeviceId;
 
@@ -33,47 +35,47 @@ pub enum Purpose {
     Install,
 }
 
+const PURPOSES: usize = Purpose::Install as usize + 1;
+
 /// All random streams of one seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Streams {
-    key: u64,
+    /// One key per purpose.
+    keys: [u64; PURPOSES],
 }
 
 impl Streams {
     pub fn new(seed: u64) -> Streams {
-        // Neighbouring seeds get unrelated keys.
-        Streams { key: SplitMix64(seed).next_u64() }
+        // Neighbouring seeds and purposes get unrelated keys. Squares wants them odd.
+        let key = |purpose: usize| philox4x64([purpose as u64, 0, 0, 0], [seed, 0])[0] | 1;
+        Streams { keys: std::array::from_fn(key) }
     }
 
-    /// The stream of one device for one purpose.
+    /// The stream of one device for one purpose; indices above 2^24 come round again.
     #[inline(always)]
     pub fn stream(&self, device: DeviceId, purpose: Purpose, index: u32) -> Stream {
-        Stream {
-            key: self.key,
-            counter: [u64::from(device.0) | (purpose as u64) << 32, u64::from(index) << 16],
-            words: [0; 2],
-            left: 0,
-        }
+        let counter = u64::from(index) << (DEVICE_BITS + DRAW_BITS) | u64::from(device.0);
+        Stream { key: self.keys[purpose as usize], counter }
     }
 }
 
-/// A sequence of words; 2^17 of them before it would touch the stream of the next index.
-#[derive(Clone, Copy, Debug, Default)]
+/// A counter holds, from the bottom: device (32 bits), draw (8), index (24).
+const DEVICE_BITS: u32 = 32;
+const DRAW_BITS: u32 = 8;
+
+/// A sequence of words; 256 of them before it would touch the stream of the next index.
+#[derive(Clone, Copy, Debug)]
 pub struct Stream {
     key: u64,
-    counter: [u64; 2],
-    words: [u64; 2],
-    left: u8,
+    counter: u64,
 }
 
 impl Stream {
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
-        if self.left == 0 {
-            self.fill();
-        }
-        self.left -= 1;
-        self.words[1 - usize::from(self.left)]
+        let word = squares64(self.counter, self.key);
+        self.counter = self.counter.wrapping_add(1 << DEVICE_BITS);
+        word
     }
 
     /// Uniform on (0, 1), never 0 or 1, down to 2^-53.
@@ -81,26 +83,13 @@ impl Stream {
     pub fn next_unit(&mut self) -> f64 {
         unit(self.next_u64())
     }
-
-    /// The same stream with its first words computed, so that many can be computed at once.
-    #[inline(always)]
-    pub fn filled(mut self) -> Stream {
-        self.fill();
-        self
-    }
-
-    #[inline(always)]
-    fn fill(&mut self) {
-        self.words = philox2x64(self.counter, self.key);
-        self.counter[1] += 1;
-        self.left = 2;
-    }
 }
 
 /// A word as a number in (0, 1), never 0 or 1.
 #[inline(always)]
 pub fn unit(word: u64) -> f64 {
-    ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+    // Signed, since that conversion is one instruction.
+    ((word >> 12) as i64 as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
 /// The share of all words that lie below the result is `p` in [0, 1], within 2^-53.
@@ -109,7 +98,7 @@ pub fn threshold(p: f64) -> u64 {
     (p * 18_446_744_073_709_551_616.0) as u64
 }
 
-/// SplitMix64, for turning a seed into a key.
+/// SplitMix64: a sequence from a seed.
 ///
 /// # Source
 /// Steele, Lea, Flood: Fast splittable pseudorandom number generators (OOPSLA 2014).
@@ -197,6 +186,41 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), count);
+    }
+
+    /// Words of one device, of neighbouring devices and of neighbouring indices must look
+    /// independent: their pairs fill a grid evenly (chi-square, four standard deviations).
+    #[test]
+    fn neighbouring_streams_are_independent() {
+        let streams = Streams::new(11);
+        let word = |device: u32, index: u32, draw: usize| {
+            let mut stream = streams.stream(DeviceId(device), Purpose::Period, index);
+            (0..draw).for_each(|_| _ = stream.next_u64());
+            stream.next_u64()
+        };
+        type Pair<'a> = (&'a str, &'a dyn Fn(u32) -> (u64, u64));
+        let pairs: [Pair; 4] = [
+            ("device", &|i| (word(i, 0, 0), word(i + 1, 0, 0))),
+            ("index", &|i| (word(i % 1000, i / 1000, 0), word(i % 1000, i / 1000 + 1, 0))),
+            ("draw", &|i| (word(i, 0, 0), word(i, 0, 1))),
+            ("far device", &|i| (word(i, 3, 0), word(i + (1 << 20), 3, 0))),
+        ];
+        for (name, pair) in pairs {
+            for bits in [0, 27, 58] {
+                const CELLS: usize = 64 * 64;
+                const PAIRS: u32 = 400_000;
+                let mut cells = vec![0u32; CELLS];
+                for i in 0..PAIRS {
+                    let (a, b) = pair(i);
+                    cells[((a >> bits & 63) << 6 | (b >> bits & 63)) as usize] += 1;
+                }
+                let expected = f64::from(PAIRS) / CELLS as f64;
+                let chi: f64 =
+                    cells.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
+                let (mean, sd) = ((CELLS - 1) as f64, (2.0 * (CELLS - 1) as f64).sqrt());
+                assert!((chi - mean).abs() < 4.0 * sd, "{name}, bit {bits}: {chi}");
+            }
+        }
     }
 
     #[test]

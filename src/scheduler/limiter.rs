@@ -69,25 +69,28 @@ pub struct Gcra {
     rate: EventRate,
     tau: u128,
     tat: u128,
+    /// `tat − tau` in whole µs: the earliest instant that conforms.
+    free_at: Time,
 }
 
 impl Gcra {
     fn new(rate: EventRate, burst: u32) -> Gcra {
         assert!(rate.count > 0, "a rate of zero grants nothing");
         assert!(burst > 0, "a bucket holds at least one token");
-        Gcra { rate, tau: u128::from(burst - 1) * u128::from(rate.per_us), tat: 0 }
-    }
-
-    fn conforming(&self, from: Time) -> u128 {
-        (u128::from(from.0) * u128::from(self.rate.count)).max(self.tat.saturating_sub(self.tau))
+        let tau = u128::from(burst - 1) * u128::from(rate.per_us);
+        Gcra { rate, tau, tat: 0, free_at: Time::ZERO }
     }
 
     fn next(&self, from: Time) -> Time {
-        let at = self.conforming(from).div_ceil(u128::from(self.rate.count));
-        Time(u64::try_from(at).unwrap_or(u64::MAX)).min(Time::NEVER)
+        from.max(self.free_at)
     }
 
     fn take(&mut self, from: Time) {
-        self.tat = self.conforming(from).max(self.tat) + u128::from(self.rate.per_us);
+        // Time counts exactly, not as rounded up to whole µs: pauses must not add up.
+        let count = u128::from(self.rate.count);
+        let now = (u128::from(from.0) * count).max(self.tat.saturating_sub(self.tau));
+        self.tat = now.max(self.tat) + u128::from(self.rate.per_us);
+        let free_at = self.tat.saturating_sub(self.tau).div_ceil(count);
+        self.free_at = Time(u64::try_from(free_at).unwrap_or(u64::MAX)).min(Time::NEVER);
     }
 }

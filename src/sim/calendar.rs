@@ -14,9 +14,9 @@ use super::prefetch::prefetch;
 /// No entry lies before `now`. Entries of the current era are all in `near`.
 #[derive(Debug)]
 pub struct Calendar {
-    near: Box<[Bucket]>,
+    near: Box<[Bucket; NEAR]>,
     /// One bit per bucket of `near`.
-    occupied: Box<[u64]>,
+    occupied: Box<[u64; NEAR / 64]>,
     far: Vec<Bucket>,
     /// The tick drained last.
     now: u64,
@@ -26,6 +26,7 @@ pub struct Calendar {
 const NEAR_BITS: u32 = 14;
 /// Ticks in an era: few enough that the buckets' heads stay in the second-level cache.
 pub const NEAR_TICKS: u64 = 1 << NEAR_BITS;
+const NEAR: usize = NEAR_TICKS as usize;
 
 /// A chain of chunks, newest first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,8 +39,8 @@ struct Bucket {
 impl Calendar {
     pub fn new() -> Calendar {
         Calendar {
-            near: vec![Bucket::default(); NEAR_TICKS as usize].into(),
-            occupied: vec![0; NEAR_TICKS as usize / 64].into(),
+            near: boxed(Bucket::default()),
+            occupied: boxed(0),
             far: Vec::new(),
             now: 0,
             pool: Pool::default(),
@@ -61,24 +62,24 @@ impl Calendar {
     /// Fetches the head of the bucket of `tick`, which [`Calendar::prefetch_entry`] will read.
     #[inline(always)]
     pub fn prefetch_head(&self, tick: u64) {
-        prefetch(&self.near, ring(tick));
+        prefetch(self.near.as_slice(), ring(tick));
     }
 
     /// Fetches the line that the next entry under `tick` goes to.
     #[inline(always)]
     pub fn prefetch_entry(&self, tick: u64) {
         let bucket = self.near[ring(tick)];
-        if let Some(segment) = self.pool.segments.get(bucket.chunk as usize / SEGMENT) {
-            let chunk = &segment[bucket.chunk as usize % SEGMENT];
-            prefetch(&chunk.slots, bucket.len as usize % CHUNK);
+        if let Some(chunk) = self.pool.entries.get(bucket.chunk as usize) {
+            prefetch(chunk, bucket.len as usize % CHUNK);
         }
     }
 
     /// Fetches the beginning of what [`Calendar::drain`] will read.
     pub fn prefetch_chain(&self, tick: u64) {
         let bucket = self.near[ring(tick)];
-        if let Some(segment) = self.pool.segments.get(bucket.chunk as usize / SEGMENT) {
-            prefetch(segment.as_slice(), bucket.chunk as usize % SEGMENT);
+        if let Some(chunk) = self.pool.entries.get(bucket.chunk as usize) {
+            (0..CHUNK).step_by(16).for_each(|at| prefetch(chunk, at));
+            prefetch(&self.pool.older, bucket.chunk as usize);
         }
     }
 
@@ -151,6 +152,12 @@ impl Calendar {
     }
 }
 
+/// An array that never was on the stack.
+fn boxed<T: Clone, const N: usize>(item: T) -> Box<[T; N]> {
+    let list: Box<[T]> = vec![item; N].into();
+    list.try_into().ok().expect("the length is N")
+}
+
 /// The era that `tick` lies in.
 pub fn era(tick: u64) -> u64 {
     tick >> NEAR_BITS
@@ -166,24 +173,15 @@ fn ring(tick: u64) -> usize {
     (tick & (NEAR_TICKS - 1)) as usize
 }
 
-/// The next older chunk of the chain, and its entries; four cache lines, since a chain is
-/// followed at one memory latency per link.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Chunk {
-    older: u32,
-    slots: [u32; CHUNK],
-}
+/// Entries per chunk: a chain is followed at one memory latency per chunk.
+const CHUNK: usize = 64;
 
-const CHUNK: usize = 63;
-const SEGMENT: usize = 256;
-
-/// Chunks in segments that never move, with a list of free ones.
+/// Chunks of entries, linked into chains from the newest to the oldest.
 #[derive(Debug, Default)]
 struct Pool {
-    segments: Vec<Box<[Chunk; SEGMENT]>>,
-    /// Chunks handed out so far, free ones included.
-    made: u32,
+    entries: Vec<[u32; CHUNK]>,
+    /// The next older chunk of each chunk's chain; of a free chunk, the next free one.
+    older: Vec<u32>,
     /// Head of the chain of free chunks, plus one; 0: none.
     free: u32,
 }
@@ -195,58 +193,40 @@ impl Pool {
         if at == 0 {
             self.grow(bucket);
         }
-        self.chunk(bucket.chunk).slots[at] = slot;
+        self.entries[bucket.chunk as usize][at] = slot;
         bucket.len += 1;
     }
 
-    #[inline(always)]
-    fn chunk(&mut self, index: u32) -> &mut Chunk {
-        &mut self.segments[index as usize / SEGMENT][index as usize % SEGMENT]
-    }
-
+    #[inline(never)]
     fn grow(&mut self, bucket: &mut Bucket) {
-        let older = bucket.chunk;
-        bucket.chunk = match self.free {
-            0 => self.make(),
+        let chunk = match self.free {
+            0 => {
+                self.entries.push([0; CHUNK]);
+                self.older.push(0);
+                self.entries.len() as u32 - 1
+            }
             head => {
-                self.free = self.chunk(head - 1).older;
+                self.free = self.older[head as usize - 1];
                 head - 1
             }
         };
-        self.chunk(bucket.chunk).older = older;
-    }
-
-    #[cold]
-    fn make(&mut self) -> u32 {
-        if self.made as usize == self.segments.len() * SEGMENT {
-            let empty = Chunk { older: 0, slots: [0; CHUNK] };
-            let segment: Box<[Chunk]> = vec![empty; SEGMENT].into();
-            self.segments.push(segment.try_into().expect("length is SEGMENT"));
-        }
-        self.made += 1;
-        self.made - 1
+        self.older[chunk as usize] = bucket.chunk;
+        bucket.chunk = chunk;
     }
 
     fn drain(&mut self, bucket: &mut Bucket, out: &mut Vec<u32>) {
         let mut left = bucket.len as usize;
-        let mut index = bucket.chunk;
         while left > 0 {
-            let used = match left % CHUNK {
-                0 => CHUNK,
-                some => some,
-            };
-            let free = self.free;
-            let chunk = self.chunk(index);
+            let used = (left - 1) % CHUNK + 1;
+            let chunk = bucket.chunk as usize;
             // Copying whole chunks is cheaper than copying just what is used.
-            out.extend_from_slice(&chunk.slots);
+            out.extend_from_slice(&self.entries[chunk]);
             out.truncate(out.len() - (CHUNK - used));
-            let older = chunk.older;
-            chunk.older = free;
-            self.free = index + 1;
-            index = older;
+            bucket.chunk = std::mem::replace(&mut self.older[chunk], self.free);
+            self.free = chunk as u32 + 1;
             left -= used;
         }
-        *bucket = Bucket::default();
+        bucket.len = 0;
     }
 }
 

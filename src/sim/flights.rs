@@ -28,7 +28,7 @@ impl Shard<'_> {
         let number = task.attempt();
         let after = task.state();
         let luck = world.luck(device, cohort, version);
-        let attempt = Attempt::offer(now, presence.online(), number, version, &luck);
+        let (attempt, report) = Attempt::offer(now, presence.online(), number, version, &luck);
         let flight = Flight { attempt, task };
         let index = match presence.flight {
             Presence::NO_FLIGHT => self.records.add_flight(flight),
@@ -48,6 +48,15 @@ impl Shard<'_> {
         tally.attempts[usize::from(number - 1).min(MAX_ATTEMPT_COUNTED - 1)] += 1;
         tally.retries += u64::from(number > 1);
         record(tally, LatencyKind::EligibleToPushed, now.since(eligible));
+        if let Some(Report::Progress { took }) = report {
+            let presence = *self.records.presence(slot);
+            self.hear_progress(presence, now, took);
+        }
+    }
+
+    fn hear_progress(&mut self, presence: Presence, now: Time, took: Span) {
+        self.hear(presence, now, Input::Progress { percent: 0 });
+        record(self.tally(presence.cohort()), LatencyKind::PushedToProgress, took);
     }
 
     /// The device's attempt has something to do at `now`. Returns whether the record is kept.
@@ -65,10 +74,7 @@ impl Shard<'_> {
                     self.retry(slot, presence.online(), now);
                     return true;
                 }
-                Report::Progress { took } => {
-                    self.hear(presence, now, Input::Progress { percent: 0 });
-                    record(self.tally(presence.cohort()), LatencyKind::PushedToProgress, took);
-                }
+                Report::Progress { took } => self.hear_progress(presence, now, took),
                 Report::Downloaded { took, interruptions } => {
                     self.events.phases += 1;
                     self.hear(presence, now, Input::Installing);

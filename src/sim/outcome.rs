@@ -161,11 +161,6 @@ impl LatencyKind {
 }
 
 impl Tally {
-    /// Nothing counted; histograms of one fixed shape, whatever is merged into them.
-    pub fn full_range() -> Tally {
-        Tally { latencies: std::array::from_fn(|_| Latency::full_range()), ..Tally::default() }
-    }
-
     /// Nothing is lost and nothing counted twice.
     ///
     /// # Panics
@@ -273,7 +268,7 @@ pub struct SeriesRow {
 impl Outcome {
     /// The whole fleet's numbers: the sum over the cohorts.
     pub fn total(&self) -> Tally {
-        let mut total = Tally::full_range();
+        let mut total = Tally::default();
         for cohort in &self.cohorts {
             total.merge(&cohort.tally);
         }

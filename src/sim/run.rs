@@ -72,6 +72,7 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
             dispatcher: Dispatcher::new(limiter, world.offline, selection),
             sampler: Sampler::new(every, world.versions.names.clone()),
             turns: Vec::new(),
+            ready: Vec::new(),
             options,
         };
         Ok(coordinator.run(&targets))
@@ -103,6 +104,7 @@ fn shards<'w>(
         for (tally, targeted) in shard.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
             tally.states[TaskState::Queued(QueueCause::RateLimited).index()] = *targeted;
+            shard.open += *targeted;
         }
         if at == 0 {
             shard.versions.clone_from(&targets.versions);
@@ -160,6 +162,7 @@ struct Coordinator<'a, 'w, 'o> {
     dispatcher: Dispatcher,
     sampler: Sampler,
     turns: Vec<Turn>,
+    ready: Vec<Ready>,
     options: Options<'o>,
 }
 
@@ -215,11 +218,10 @@ impl Coordinator<'_, '_, '_> {
     fn turn_out(&mut self, tick: u64) {
         let (from, to) = (self.world.ticks.start(tick), self.world.ticks.start(tick + 1));
         let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
-        let mut ready = Vec::new();
         for shard in &mut shards {
-            ready.append(&mut shard.ready);
+            self.ready.append(&mut shard.ready);
         }
-        self.dispatcher.add_ready(&mut ready);
+        self.dispatcher.add_ready(&mut self.ready);
         loop {
             let mut view = View { shards: &mut shards, tick };
             let more = self.dispatcher.plan(from, to, &mut view, &mut self.turns, TURNS_AT_ONCE);
@@ -255,7 +257,7 @@ impl Coordinator<'_, '_, '_> {
         let (mut open, mut ready, mut cut_off, mut next) = (0, false, false, u64::MAX);
         for shard in self.shards {
             let shard = lock(shard);
-            open += shard.open();
+            open += shard.open;
             ready |= !shard.ready.is_empty();
             cut_off |= shard.cut_off;
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
@@ -313,7 +315,7 @@ impl Coordinator<'_, '_, '_> {
         for shard in self.shards {
             let shard = lock(shard);
             targeted += shard.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
-            open += shard.open();
+            open += shard.open;
             events.merge(&shard.events);
         }
         (self.options.progress)(Progress {
@@ -342,7 +344,7 @@ impl Coordinator<'_, '_, '_> {
             .map(|(name, devices)| CohortOutcome {
                 name: name.clone(),
                 devices: *devices,
-                tally: Tally::full_range(),
+                tally: Tally::default(),
             })
             .collect();
         for shard in self.shards {

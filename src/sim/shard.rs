@@ -2,7 +2,6 @@
 
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
-use crate::rng::Stream;
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, OfflineTurn, Ready, Turn};
 
@@ -13,35 +12,25 @@ use super::records::Records;
 use super::world::World;
 
 /// Devices run together: enough to cover a memory latency with work on the others.
-const BLOCK: usize = 16;
+const BLOCK: usize = 64;
 
-/// A few items on the stack.
-struct Batch<T> {
-    items: [T; BLOCK],
-    len: usize,
+/// Lists that are filled and emptied for each block; kept, so that nothing is allocated.
+#[derive(Debug)]
+struct Scratch {
+    due: Vec<u32>,
+    /// Devices with more than their network, with the index of their flight.
+    busy: Vec<(u32, u32)>,
+    /// What to enter into the calendar, by tick.
+    entries: Vec<(u64, u32)>,
 }
 
-impl<T: Copy + Default> Default for Batch<T> {
-    fn default() -> Batch<T> {
-        Batch { items: [T::default(); BLOCK], len: 0 }
-    }
-}
-
-impl<T> Batch<T> {
-    #[inline(always)]
-    fn push(&mut self, item: T) {
-        self.items[self.len] = item;
-        self.len += 1;
-    }
-
-    #[inline(always)]
-    fn items(&self) -> &[T] {
-        &self.items[..self.len]
-    }
-
-    #[inline(always)]
-    fn items_mut(&mut self) -> &mut [T] {
-        &mut self.items[..self.len]
+impl Scratch {
+    fn new() -> Box<Scratch> {
+        Box::new(Scratch {
+            due: Vec::new(),
+            busy: Vec::with_capacity(BLOCK),
+            entries: Vec::with_capacity(BLOCK),
+        })
     }
 }
 
@@ -66,7 +55,9 @@ pub struct Shard<'w> {
     pub events: Events,
     /// Whether some device's next timer lies beyond the end of the run.
     pub cut_off: bool,
-    due: Vec<u32>,
+    /// Tasks that are not final.
+    pub open: u64,
+    scratch: Option<Box<Scratch>>,
 }
 
 impl<'w> Shard<'w> {
@@ -82,7 +73,8 @@ impl<'w> Shard<'w> {
             ready: Vec::new(),
             events: Events::default(),
             cut_off: false,
-            due: Vec::new(),
+            open: 0,
+            scratch: Some(Scratch::new()),
         }
     }
 
@@ -100,11 +92,6 @@ impl<'w> Shard<'w> {
             *self.records.presence(slot) = presence;
             self.enter(slot, presence.until());
         }
-    }
-
-    /// Tasks that are not final.
-    pub fn open(&self) -> u64 {
-        self.tallies.iter().map(Tally::open).sum()
     }
 
     /// The next tick that has something to do; it may turn out to be little.
@@ -139,13 +126,12 @@ impl<'w> Shard<'w> {
     /// Carries out the turns of the inbox, and all events up to the end of `tick`.
     pub fn run(&mut self, tick: u64) {
         self.take_turns(tick);
-        let mut due = std::mem::take(&mut self.due);
-        self.calendar.drain(tick, &mut due);
+        let mut scratch = self.scratch.take().expect("lent only within this function");
+        scratch.due.clear();
+        self.calendar.drain(tick, &mut scratch.due);
         self.calendar.prefetch_chain(tick + 1);
-        let end = self.world.ticks.start(tick + 1);
-        self.run_due(&due, end);
-        due.clear();
-        self.due = due;
+        self.run_due(&mut scratch, self.world.ticks.start(tick + 1));
+        self.scratch = Some(scratch);
         self.ready.sort_unstable();
     }
 
@@ -156,7 +142,7 @@ impl<'w> Shard<'w> {
         if !far {
             return;
         }
-        let mut moved = std::mem::take(&mut self.due);
+        let mut moved = Vec::new();
         self.calendar.enter_era(era(tick), &mut moved);
         for at in 0..moved.len() {
             let ahead = moved.get(at + BLOCK).map_or(usize::MAX, |slot| *slot as usize);
@@ -167,102 +153,97 @@ impl<'w> Shard<'w> {
                 self.enter(moved[at], due);
             }
         }
-        moved.clear();
-        self.due = moved;
     }
 
-    /// Runs each listed device to `end`, the end of the tick; void entries are passed over.
-    fn run_due(&mut self, due: &[u32], end: Time) {
+    /// Runs each due device to `end`, the end of the tick; void entries are passed over.
+    fn run_due(&mut self, scratch: &mut Scratch, end: Time) {
+        let due = std::mem::take(&mut scratch.due);
         let presences = self.records.presences();
         due.iter().take(BLOCK).for_each(|slot| prefetch(presences, *slot as usize));
-        let mut first = 0;
-        for block in due.chunks(BLOCK) {
-            first += block.len();
-            let ahead = &due[first..due.len().min(first + BLOCK)];
-            self.run_block(block, ahead, end);
+        for first in (0..due.len()).step_by(BLOCK) {
+            let last = due.len().min(first + BLOCK);
+            let ahead = &due[last..due.len().min(last + BLOCK)];
+            self.run_block(&due[first..last], ahead, scratch, end);
         }
+        scratch.due = due;
     }
 
     /// Runs a block of devices, and fetches the records of those in `ahead`.
     ///
     /// In steps over the whole block, so that the processor works on many devices at a time
     /// and what a step needs is fetched while the one before works.
-    fn run_block(&mut self, block: &[u32], ahead: &[u32], end: Time) {
-        let mut idle = Batch::<(u32, Presence)>::default();
-        let mut busy = Batch::<u32>::default();
-        let presences = self.records.presences();
+    fn run_block(&mut self, block: &[u32], ahead: &[u32], scratch: &mut Scratch, end: Time) {
+        scratch.busy.clear();
+        scratch.entries.clear();
+        self.run_alone(block, ahead, scratch, end);
+        for (_, flight) in &scratch.busy {
+            self.records.prefetch_flight(*flight);
+        }
+        for at in 0..scratch.busy.len() {
+            let (slot, _) = scratch.busy[at];
+            let due = self.next_due(slot);
+            if due < end
+                && let Some(due) = self.run_from(slot, due, end)
+            {
+                self.plan_entry(slot, due, &mut scratch.entries);
+            }
+        }
+        for (tick, _) in &scratch.entries {
+            self.calendar.prefetch_entry(*tick);
+        }
+        for (tick, slot) in &scratch.entries {
+            self.calendar.insert(*tick, *slot);
+        }
+    }
+
+    /// Runs the devices of a block that have nothing but their network; lists the others.
+    #[inline(always)]
+    fn run_alone(&mut self, block: &[u32], ahead: &[u32], scratch: &mut Scratch, end: Time) {
+        let world = self.world;
+        let (presences, names) = self.records.presences_and_names();
         for slot in ahead {
             prefetch(presences, *slot as usize);
         }
+        let (mut flips, mut cut_off) = (0, false);
         for &slot in block {
-            let presence = self.records.presences()[slot as usize];
-            if presence.flight != Presence::NO_FLIGHT {
-                self.records.prefetch_flight(presence.flight);
-                busy.push(slot);
-            } else if !presence.is_idle() {
-                busy.push(slot);
-            } else if presence.until() < end {
-                idle.push((slot, presence));
-            }
-        }
-        let mut entries = Batch::<(Time, u32)>::default();
-        self.flip_idle(&mut idle, end, &mut entries);
-        for &slot in busy.items() {
-            if self.next_due(slot) < end
-                && let Some(due) = self.run_until(slot, end)
-            {
-                entries.push((due, slot));
-            }
-        }
-        self.enter_all(entries.items());
-    }
-
-    /// [`Shard::enter`] for many, with what it touches fetched beforehand.
-    #[inline(always)]
-    fn enter_all(&mut self, entries: &[(Time, u32)]) {
-        for (due, _) in entries {
-            self.calendar.prefetch_head(self.world.ticks.of(*due));
-        }
-        for (due, _) in entries {
-            self.calendar.prefetch_entry(self.world.ticks.of(*due));
-        }
-        for (due, slot) in entries {
-            self.enter(*slot, *due);
-        }
-    }
-
-    /// Runs devices with nothing but their network to `end`.
-    #[inline(always)]
-    fn flip_idle(
-        &mut self,
-        idle: &mut Batch<(u32, Presence)>,
-        end: Time,
-        entries: &mut Batch<(Time, u32)>,
-    ) {
-        let world = self.world;
-        let mut streams = [Stream::default(); BLOCK];
-        for ((slot, presence), stream) in idle.items().iter().zip(&mut streams) {
-            let device = self.records.device(*slot);
-            *stream = presence.next_period(device, &world.streams).filled();
-        }
-        for ((_, presence), stream) in idle.items_mut().iter_mut().zip(&mut streams) {
-            let law = presence.next_law(world.cohort(presence.cohort()));
-            let micros = law.sample(stream);
-            presence.begin_period(micros);
-        }
-        for (slot, presence) in idle.items_mut() {
-            if self.records.presence(*slot).until() >= end {
-                // Entered twice, and run already.
+            let place = &mut presences[slot as usize];
+            let mut presence = *place;
+            if !presence.is_alone() {
+                scratch.busy.push((slot, presence.flight));
                 continue;
             }
-            self.events.flips += 1;
-            while presence.until() < end {
-                let device = self.records.device(*slot);
-                presence.flip(device, world.cohort(presence.cohort()), &world.streams);
-                self.events.flips += 1;
+            if presence.until() >= end {
+                continue;
             }
-            *self.records.presence(*slot) = *presence;
-            entries.push((presence.until(), *slot));
+            let device = names.device(slot);
+            let cohort = world.cohort(presence.cohort());
+            while presence.until() < end {
+                presence.flip(device, cohort, &world.streams);
+                flips += 1;
+            }
+            *place = presence;
+            let until = presence.until();
+            if until < world.until {
+                let tick = world.ticks.of(until);
+                self.calendar.prefetch_head(tick);
+                scratch.entries.push((tick, slot));
+            } else {
+                cut_off |= !until.is_never();
+            }
+        }
+        self.events.flips += flips;
+        self.cut_off |= cut_off;
+    }
+
+    /// Notes that the device is to be entered, and fetches what that will touch first.
+    #[inline(always)]
+    fn plan_entry(&mut self, slot: u32, due: Time, entries: &mut Vec<(u64, u32)>) {
+        if due < self.world.until {
+            let tick = self.world.ticks.of(due);
+            self.calendar.prefetch_head(tick);
+            entries.push((tick, slot));
+        } else {
+            self.cut_off |= !due.is_never();
         }
     }
 
@@ -289,15 +270,11 @@ impl<'w> Shard<'w> {
         }
     }
 
-    /// Handles the device's timers before `end`, in order; with equal times the attempt comes
-    /// before the network, and both before the deadline. Returns its next timer, or nothing if
-    /// its record was given back.
-    fn run_until(&mut self, slot: u32, end: Time) -> Option<Time> {
-        loop {
-            let due = self.next_due(slot);
-            if due >= end {
-                return Some(due);
-            }
+    /// Handles the device's timers before `end`, in order, the first of them at `due`; with
+    /// equal times the attempt comes before the network, and both before the deadline. Returns
+    /// its next timer, or nothing if its record was given back.
+    fn run_from(&mut self, slot: u32, mut due: Time, end: Time) -> Option<Time> {
+        while due < end {
             let presence = *self.records.presence(slot);
             let kept = if presence.flight == Presence::NO_FLIGHT {
                 self.flip(slot, due);
@@ -313,7 +290,9 @@ impl<'w> Shard<'w> {
             if !kept {
                 return None;
             }
+            due = self.next_due(slot);
         }
+        Some(due)
     }
 
     /// The device comes online or goes offline.
@@ -378,7 +357,7 @@ impl<'w> Shard<'w> {
         match turn {
             Turn::Ready { ready, at } => {
                 let before = self.next_due(ready.slot);
-                if self.run_until(ready.slot, Time(at.0 + 1)).is_some() {
+                if self.run_from(ready.slot, before, Time(at.0 + 1)).is_some() {
                     self.grant(ready.slot, at, ready.since, before, end);
                 }
             }
@@ -392,8 +371,9 @@ impl<'w> Shard<'w> {
                     Some(slot) => {
                         // A new record is not in the calendar yet.
                         let entered = self.records.every_device();
-                        let before = if entered { self.next_due(slot) } else { Time::NEVER };
-                        self.run_until(slot, Time(at.0 + 1));
+                        let due = self.next_due(slot);
+                        let before = if entered { due } else { Time::NEVER };
+                        self.run_from(slot, due, Time(at.0 + 1));
                         self.records.presence(slot).set_stage(Stage::Ready);
                         self.grant(slot, at, Time::ZERO, before, end);
                     }
@@ -460,7 +440,8 @@ impl<'w> Shard<'w> {
             }
             Stage::Pushed => unreachable!("nobody is pushed twice at once"),
         }
-        if let Some(due) = self.run_until(slot, end) {
+        let due = self.next_due(slot);
+        if let Some(due) = self.run_from(slot, due, end) {
             let ticks = self.world.ticks;
             if before.is_never() || before < end || ticks.of(before) != ticks.of(due) {
                 self.enter(slot, due);
@@ -476,6 +457,7 @@ impl<'w> Shard<'w> {
         let states = &mut self.tally(cohort).states;
         states[from.index()] -= 1;
         states[to.index()] += 1;
+        self.open -= u64::from(to.is_final());
     }
 
     #[inline(always)]
