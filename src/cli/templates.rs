@@ -1,4 +1,40 @@
-//! The scenario library: every file of `scenarios/`, built in.
+//! The scenario library: every file of `scenarios/` that needs no other file, built in.
 
 /// Name and text of each template; the first comment line of a text describes it.
-pub const TEMPLATES: &[(&str, &str)] = &[("smoke", include_str!("../../scenarios/smoke.toml"))];
+///
+/// `inventory-example` is left out: it needs the CSV files of `scenarios/data/`.
+pub const TEMPLATES: &[(&str, &str)] = &[
+    ("smoke", include_str!("../../scenarios/smoke.toml")),
+    ("constant-1m", include_str!("../../scenarios/constant-1m.toml")),
+    ("city-10m", include_str!("../../scenarios/city-10m.toml")),
+    ("flaky-fleet", include_str!("../../scenarios/flaky-fleet.toml")),
+    ("percentage", include_str!("../../scenarios/percentage.toml")),
+    ("store-and-forward", include_str!("../../scenarios/store-and-forward.toml")),
+    ("flip-model", include_str!("../../scenarios/flip-model.toml")),
+    ("population-skype06", include_str!("../../scenarios/population-skype06.toml")),
+    ("population-overnet03", include_str!("../../scenarios/population-overnet03.toml")),
+    ("population-microsoft99", include_str!("../../scenarios/population-microsoft99.toml")),
+    ("population-nd07cpu", include_str!("../../scenarios/population-nd07cpu.toml")),
+    ("population-pl05", include_str!("../../scenarios/population-pl05.toml")),
+    ("population-ldns04", include_str!("../../scenarios/population-ldns04.toml")),
+    ("population-websites02", include_str!("../../scenarios/population-websites02.toml")),
+    ("population-g5k06", include_str!("../../scenarios/population-g5k06.toml")),
+    ("population-lanl05", include_str!("../../scenarios/population-lanl05.toml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_complete() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            if path.extension().is_some_and(|e| e == "toml") && name != "inventory-example" {
+                assert!(TEMPLATES.iter().any(|(known, _)| *known == name), "{name}");
+            }
+        }
+    }
+}
