@@ -1,124 +1,102 @@
-//! The flip model: a million to a billion devices, one campaign; events/s and bytes per device.
+//! The flip model on one machine: one JSON line with events/s and bytes per device.
+//!
+//! `cargo bench --bench flip -- N [flips|lazy|limit] [THREADS] [DAYS]`; one measurement per
+//! process, so that peak memory is its own. `benches/run` calls it for the whole table.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use fleetstorm::model::{EventRate, Span};
-use fleetstorm::scenario::{Loaded, file::*};
-use fleetstorm::sim;
+use fleetstorm::fleet::Presence;
+use fleetstorm::model::{CohortId, Time};
+use fleetstorm::scenario;
+use fleetstorm::sim::{self, memory::Reserved, prefetch::prefetch};
+use serde_json::json;
 
-fn hours(h: u64) -> Span {
-    Span::secs(h * 3600)
-}
-
-fn flip_model(devices: u32, every_flip: bool, spread: Span, until: Span) -> Loaded {
-    let cohort = Cohort {
-        name: "all".into(),
-        share: None,
-        versions: Default::default(),
-        online: Online::Renewal {
-            on: Law::Exponential { mean: hours(2) },
-            off: Law::Exponential { mean: hours(4) },
-            start: Start::Equilibrium,
-        },
-        never_returns: 0.0,
-        reacts: Law::default(),
-        download: Download::Takes(Law::Lognormal { median: Span::secs(120), sigma: 0.8 }),
-        interrupted: Interrupted::Resume,
-        verify: Law::default(),
-        install: Law::Lognormal { median: Span::secs(60), sigma: 0.3 },
-        fails: Fails { flash: 0.02, ..Fails::default() },
-    };
-    let scenario = Scenario {
-        format: 1,
-        package: Package { version: "2".into(), size: None, delta: Default::default() },
-        campaign: Campaign {
-            name: "flip".into(),
-            select: Select::All,
-            source_versions: vec![],
-            blacklist: vec![],
-            whitelist: vec![],
-            rate: PushRate::Constant {
-                rate: EventRate { count: u64::from(devices), per_us: spread.0 },
-                burst: 1,
-            },
-            offline: OfflineTurn::WhenOnline,
-            timeout: None,
-            retry: Some(Retry {
-                count: 2,
-                interval: Span::ZERO,
-                needs_permit: true,
-                needs_source_version: false,
-            }),
-        },
-        fleet: Fleet {
-            devices: Some(devices),
-            inventory: None,
-            versions: [("1".to_owned(), 1.0)].into(),
-            cohort: vec![cohort],
-        },
-        run: Run { every_flip, until, ..Run::default() },
-    };
-    Loaded {
-        scenario,
-        text: String::new(),
-        inventory: None,
-        measured: vec![None],
-        select_list: None,
-        blacklist: vec![],
-        whitelist: None,
-    }
-}
+const MODEL: &str = include_str!("../scenarios/flip-model.toml");
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let n: f64 = args[0].parse().unwrap();
-    let threads: usize = args[1].parse().unwrap();
-    let every_flip = args[2] == "flips";
-    let (spread, until) =
-        if args.get(3).is_some() { (hours(168), hours(240)) } else { (hours(24), hours(48)) };
-    let loaded = flip_model(n as u32, every_flip, spread, until);
+    let word = |at: usize, default: &str| args.get(at).map_or(default, |a| a).to_owned();
+    let devices: u32 = word(0, "100000").parse().expect("number of devices");
+    let mode = word(1, "flips");
+    let threads: usize = word(2, "1").parse().expect("number of threads");
+    let days: u64 = word(3, "1").parse().expect("days that the pushes take");
+    match mode.as_str() {
+        "limit" => limit(devices),
+        "flips" | "lazy" => campaign(devices, &mode, threads, days),
+        other => panic!("no such mode: {other}"),
+    }
+}
+
+/// Runs the model with pushes spread over `days`, up to a day more.
+fn campaign(devices: u32, mode: &str, threads: usize, days: u64) {
+    let sets = [
+        format!("fleet.devices={devices}"),
+        format!("campaign.rate.constant.rate=\"{devices} /{days} d\""),
+        format!("run.until=\"{} d\"", days + 1),
+        format!("run.every_flip={}", mode == "flips"),
+    ];
+    let loaded = scenario::load_text("flip-model.toml", MODEL, ".".as_ref(), &sets)
+        .unwrap_or_else(|problems| panic!("{problems}"));
     let stop = AtomicBool::new(false);
     let begin = Instant::now();
-    let mut progress = |_p: sim::Progress| {};
-    let outcome = sim::run(
-        &loaded,
-        sim::Options { threads: Some(threads), stop: &stop, progress: &mut progress },
-    )
-    .unwrap();
-    let wall = begin.elapsed().as_secs_f64();
+    let options =
+        sim::Options { threads: Some(threads), stop: &stop, progress: &mut |_| {} };
+    let outcome = sim::run(&loaded, options).expect("memory for the fleet");
+    let wall_s = begin.elapsed().as_secs_f64();
     let total = outcome.total();
     let events = outcome.events.total();
-    let peak = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak: f64 = peak
-        .lines()
-        .find(|l| l.starts_with("VmHWM"))
-        .unwrap()
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<f64>()
-        .unwrap()
-        * 1024.0;
+    let peak = fleetstorm::report::manifest::peak_memory().unwrap_or(0);
+    let hours = |p: f64| total.time_to_updated(p).map(|t| t.as_secs_f64() / 3600.0);
     println!(
-        "n={n} threads={threads} {} wall={wall:.3}s events={events} {:.2} M/s {:.1} ns/event peak={:.0} MiB {:.1} B/dev ok={} failed={} open={} ended={:?} {:?}",
-        args[2],
-        events as f64 / wall / 1e6,
-        wall * 1e9 / events as f64,
-        peak / 1048576.0,
-        peak / n,
-        total.succeeded(),
-        total.failed(),
-        total.open(),
-        outcome.ended,
-        outcome.events
+        "{}",
+        json!({
+            "engine": "fleetstorm", "mode": mode, "n": devices, "threads": threads,
+            "days": days, "events": events, "wall_s": wall_s,
+            "events_per_s": events as f64 / wall_s,
+            "ns_per_event": wall_s * 1e9 / events as f64,
+            "peak_rss_bytes": peak, "bytes_per_device": peak as f64 / f64::from(devices),
+            "succeeded": total.succeeded(), "failed": total.failed(), "open": total.open(),
+            "p50_h": hours(0.5), "p90_h": hours(0.9), "p99_h": hours(0.99),
+        })
     );
-    let t = |p: f64| total.time_to_updated(p).map(|t| t.to_string());
+}
+
+/// The least that an event can cost: the same records, read and written in random order with
+/// the same prefetch, and nothing else done.
+fn limit(devices: u32) {
+    const AHEAD: usize = 64;
+    let count = devices as usize;
+    let mut reserved = Reserved::new(count).expect("memory for the fleet");
+    let records = reserved.records();
+    records.fill(Presence::new(CohortId(0), false, Time::NEVER));
+    let order = shuffled(devices);
+    let mut best = f64::INFINITY;
+    for round in 0..5 {
+        let begin = Instant::now();
+        for (at, slot) in order.iter().enumerate() {
+            prefetch(records, order.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
+            records[*slot as usize].periods += round;
+        }
+        best = best.min(begin.elapsed().as_secs_f64());
+    }
+    let sum: u64 = records.iter().map(|record| u64::from(record.periods)).sum();
+    assert_eq!(sum, 10 * count as u64, "every record was written in every round");
     println!(
-        "  t50={:?} t90={:?} t99={:?}  first try {}",
-        t(0.5),
-        t(0.9),
-        t(0.99),
-        total.first_try_successes
+        "{}",
+        json!({
+            "engine": "limit", "n": devices, "record_bytes": size_of::<Presence>(),
+            "ns_per_record": best * 1e9 / count as f64,
+        })
     );
+}
+
+/// 0 to `count`, in random order.
+fn shuffled(count: u32) -> Vec<u32> {
+    let mut random = fleetstorm::rng::SplitMix64(1);
+    let mut order: Vec<u32> = (0..count).collect();
+    for at in (1..order.len()).rev() {
+        order.swap(at, (random.next_u64() % (at as u64 + 1)) as usize);
+    }
+    order
 }

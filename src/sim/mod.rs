@@ -3,9 +3,9 @@
 mod calendar;
 mod flights;
 mod gate;
-mod memory;
+pub mod memory;
 pub mod outcome;
-mod prefetch;
+pub mod prefetch;
 mod records;
 mod run;
 mod sampler;
