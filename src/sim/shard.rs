@@ -11,26 +11,28 @@ use super::prefetch::prefetch;
 use super::records::Records;
 use super::world::World;
 
-/// Devices run together: enough to cover a memory latency with work on the others.
-const BLOCK: usize = 64;
+/// How many devices ahead of its use a record is fetched: enough work for a memory latency.
+const RECORDS_AHEAD: usize = 16;
 
-/// Lists that are filled and emptied for each block; kept, so that nothing is allocated.
+/// The same for flights, among the devices that have one.
+const FLIGHTS_AHEAD: usize = 4;
+
+/// The same for a bucket of the calendar, and again for the line an entry goes to.
+const HEADS_AHEAD: usize = 6;
+
+/// Lists that are filled and emptied in each tick; kept, so that nothing is allocated.
 #[derive(Debug)]
 struct Scratch {
     due: Vec<u32>,
-    /// Devices with more than their network, with the index of their flight.
-    busy: Vec<(u32, u32)>,
+    /// Devices with more than their network.
+    busy: Vec<u32>,
     /// What to enter into the calendar, by tick.
     entries: Vec<(u64, u32)>,
 }
 
 impl Scratch {
     fn new() -> Box<Scratch> {
-        Box::new(Scratch {
-            due: Vec::new(),
-            busy: Vec::with_capacity(BLOCK),
-            entries: Vec::with_capacity(BLOCK),
-        })
+        Box::new(Scratch { due: Vec::new(), busy: Vec::new(), entries: Vec::new() })
     }
 }
 
@@ -114,7 +116,7 @@ impl<'w> Shard<'w> {
         let end = self.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
         for at in 0..inbox.len() {
-            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + BLOCK / 2) {
+            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + RECORDS_AHEAD) {
                 prefetch(self.records.presences(), ready.slot as usize);
             }
             self.take_turn(inbox[at], end);
@@ -145,7 +147,7 @@ impl<'w> Shard<'w> {
         let mut moved = Vec::new();
         self.calendar.enter_era(era(tick), &mut moved);
         for at in 0..moved.len() {
-            let ahead = moved.get(at + BLOCK).map_or(usize::MAX, |slot| *slot as usize);
+            let ahead = moved.get(at + RECORDS_AHEAD).map_or(usize::MAX, |slot| *slot as usize);
             prefetch(self.records.presences(), ahead);
             let due = self.next_due(moved[at]);
             // Whoever is due in another era is entered there; this entry has become void.
@@ -156,83 +158,82 @@ impl<'w> Shard<'w> {
     }
 
     /// Runs each due device to `end`, the end of the tick; void entries are passed over.
-    fn run_due(&mut self, scratch: &mut Scratch, end: Time) {
-        let due = std::mem::take(&mut scratch.due);
-        let presences = self.records.presences();
-        due.iter().take(BLOCK).for_each(|slot| prefetch(presences, *slot as usize));
-        for first in (0..due.len()).step_by(BLOCK) {
-            let last = due.len().min(first + BLOCK);
-            let ahead = &due[last..due.len().min(last + BLOCK)];
-            self.run_block(&due[first..last], ahead, scratch, end);
-        }
-        scratch.due = due;
-    }
-
-    /// Runs a block of devices, and fetches the records of those in `ahead`.
     ///
-    /// In steps over the whole block, so that the processor works on many devices at a time
-    /// and what a step needs is fetched while the one before works.
-    fn run_block(&mut self, block: &[u32], ahead: &[u32], scratch: &mut Scratch, end: Time) {
-        scratch.busy.clear();
-        scratch.entries.clear();
-        self.run_alone(block, ahead, scratch, end);
-        for (_, flight) in &scratch.busy {
-            self.records.prefetch_flight(*flight);
-        }
-        for at in 0..scratch.busy.len() {
-            let (slot, _) = scratch.busy[at];
-            let due = self.next_due(slot);
-            if due < end
-                && let Some(due) = self.run_from(slot, due, end)
-            {
-                self.plan_entry(slot, due, &mut scratch.entries);
+    /// A pipeline: while one device is worked on, the record of a later one is fetched, and
+    /// for earlier ones the flight, the bucket, and the line that its next entry goes to.
+    /// Fetches are spread evenly, since the processor follows only a dozen at a time.
+    fn run_due(&mut self, scratch: &mut Scratch, end: Time) {
+        let Scratch { due, busy, entries } = scratch;
+        busy.clear();
+        entries.clear();
+        let presences = self.records.presences();
+        due.iter().take(RECORDS_AHEAD).for_each(|slot| prefetch(presences, *slot as usize));
+        let (mut ran, mut fetched, mut entered) = (0, 0, 0);
+        for (at, &slot) in due.iter().enumerate() {
+            let presences = self.records.presences();
+            let ahead = due.get(at + RECORDS_AHEAD).map_or(usize::MAX, |slot| *slot as usize);
+            prefetch(presences, ahead);
+            let presence = presences[slot as usize];
+            if presence.is_alone() {
+                self.run_alone(slot, presence, end, entries);
+            } else {
+                self.records.prefetch_flight(presence.flight);
+                busy.push(slot);
+                if busy.len() > ran + FLIGHTS_AHEAD {
+                    self.run_busy(busy[ran], end, entries);
+                    ran += 1;
+                }
+            }
+            if entries.len() > fetched + HEADS_AHEAD {
+                self.calendar.prefetch_entry(entries[fetched].0);
+                fetched += 1;
+            }
+            if entries.len() > entered + 2 * HEADS_AHEAD {
+                self.calendar.insert(entries[entered].0, entries[entered].1);
+                entered += 1;
             }
         }
-        for (tick, _) in &scratch.entries {
+        for &slot in &busy[ran..] {
+            self.run_busy(slot, end, entries);
+        }
+        for (tick, _) in &entries[fetched..] {
             self.calendar.prefetch_entry(*tick);
         }
-        for (tick, slot) in &scratch.entries {
+        for (tick, slot) in &entries[entered..] {
             self.calendar.insert(*tick, *slot);
         }
     }
 
-    /// Runs the devices of a block that have nothing but their network; lists the others.
+    /// Runs a device that has nothing but its network to `end`.
     #[inline(always)]
-    fn run_alone(&mut self, block: &[u32], ahead: &[u32], scratch: &mut Scratch, end: Time) {
-        let world = self.world;
-        let (presences, names) = self.records.presences_and_names();
-        for slot in ahead {
-            prefetch(presences, *slot as usize);
+    fn run_alone(
+        &mut self,
+        slot: u32,
+        mut presence: Presence,
+        end: Time,
+        entries: &mut Vec<(u64, u32)>,
+    ) {
+        if presence.until() >= end {
+            return;
         }
-        let (mut flips, mut cut_off) = (0, false);
-        for &slot in block {
-            let place = &mut presences[slot as usize];
-            let mut presence = *place;
-            if !presence.is_alone() {
-                scratch.busy.push((slot, presence.flight));
-                continue;
-            }
-            if presence.until() >= end {
-                continue;
-            }
-            let device = names.device(slot);
-            let cohort = world.cohort(presence.cohort());
-            while presence.until() < end {
-                presence.flip(device, cohort, &world.streams);
-                flips += 1;
-            }
-            *place = presence;
-            let until = presence.until();
-            if until < world.until {
-                let tick = world.ticks.of(until);
-                self.calendar.prefetch_head(tick);
-                scratch.entries.push((tick, slot));
-            } else {
-                cut_off |= !until.is_never();
-            }
+        let device = self.records.device(slot);
+        let cohort = self.world.cohort(presence.cohort());
+        while presence.until() < end {
+            presence.flip(device, cohort, &self.world.streams);
+            self.events.flips += 1;
         }
-        self.events.flips += flips;
-        self.cut_off |= cut_off;
+        *self.records.presence(slot) = presence;
+        self.plan_entry(slot, presence.until(), entries);
+    }
+
+    /// Runs a device that has more than its network to `end`.
+    fn run_busy(&mut self, slot: u32, end: Time, entries: &mut Vec<(u64, u32)>) {
+        let due = self.next_due(slot);
+        if due < end
+            && let Some(due) = self.run_from(slot, due, end)
+        {
+            self.plan_entry(slot, due, entries);
+        }
     }
 
     /// Notes that the device is to be entered, and fetches what that will touch first.
