@@ -246,7 +246,6 @@ fn s14_share_of_timeouts() {
     let cohort = "download.takes.lognormal-mean = { mean = '120 s', scv = 1.0 }";
     let tally = total(&scenario(500_000, campaign, cohort, ""));
     let timeouts = tally.failures[FailureReason::Timeout as usize];
-    assert_eq!(timeouts, tally.late_reports, "each of them reports in vain later");
     case("S14").check("P_timeout", share(timeouts, tally.targeted), tally.targeted);
 }
 

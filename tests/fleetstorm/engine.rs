@@ -129,9 +129,11 @@ fn conservation_at_every_boundary() {
 /// Time-average of tasks in the states, from the series, times the length of the run, in s.
 fn task_seconds(outcome: &Outcome, states: &[TaskState]) -> f64 {
     let times = &outcome.series.times;
-    let counts = outcome.series.rows.iter().map(|row| {
-        states.iter().map(|state| row.states[state.index()]).sum::<u64>() as f64
-    });
+    let counts = outcome
+        .series
+        .rows
+        .iter()
+        .map(|row| states.iter().map(|state| row.states[state.index()]).sum::<u64>() as f64);
     // A row shows what is so from its instant on; trapezoids halve the error of sampling.
     let counts: Vec<f64> = counts.collect();
     (1..times.len())
@@ -236,7 +238,10 @@ fn one_device() {
     let outcome = run(&scenario(1, "rate = 'unlimited'", "download.takes = '1 s'", ""));
     assert_eq!((outcome.total().succeeded(), outcome.ended), (1, Ended::AllFinal));
     assert_conserved(&outcome);
-    assert_eq!(simulate(&load(&scenario(1, "rate = 'unlimited'", "download.takes = '1 s'", "")), 8), outcome);
+    assert_eq!(
+        simulate(&load(&scenario(1, "rate = 'unlimited'", "download.takes = '1 s'", "")), 8),
+        outcome
+    );
 }
 
 #[test]
@@ -263,7 +268,12 @@ fn nobody_ever_returns() {
 
 #[test]
 fn a_run_ends_at_until() {
-    let text = scenario(100, "rate.constant.rate = '1 /min'", "download.takes = '1 s'", "until = '10 min'");
+    let text = scenario(
+        100,
+        "rate.constant.rate = '1 /min'",
+        "download.takes = '1 s'",
+        "until = '10 min'",
+    );
     let outcome = run(&text);
     assert_conserved(&outcome);
     assert_eq!((outcome.ended, outcome.end.as_secs_f64()), (Ended::Until, 600.0));

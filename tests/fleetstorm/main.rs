@@ -2,8 +2,10 @@
 
 mod case;
 mod cases;
+mod cli;
 mod engine;
 mod floors;
 mod limits;
 mod rules;
 mod runs;
+mod sweep;

@@ -61,7 +61,6 @@ pub fn total(text: &str) -> Tally {
     run(text).total()
 }
 
-
 /// Every file of the results folder but `run.json`, by name.
 pub fn result_files(loaded: &Loaded, outcome: &Outcome) -> Vec<(String, Vec<u8>)> {
     let root = tempfile::tempdir().unwrap();

@@ -129,10 +129,23 @@ fn r16_a_fixed_window_fills_and_closes() {
     assert_eq!([0, 0, 0].map(|from| at(&mut limiter, from)), [0, 0, 60]);
     assert_eq!([70, 70, 119, 200].map(|from| at(&mut limiter, from)), [70, 120, 120, 200]);
     let campaign = "rate.fixed-window = { pushes = 10 }";
-    let outcome =
-        run(&scenario(35, campaign, "download.takes = '1 s'", "sample_every = '60 s'"));
+    let outcome = run(&scenario(35, campaign, "download.takes = '1 s'", "sample_every = '60 s'"));
     let pushes: Vec<_> = outcome.series.rows.iter().map(|row| row.pushes).collect();
     assert_eq!(pushes, [0, 10, 20, 30, 35]);
+}
+
+#[test]
+fn r16_a_fixed_window_holds_when_it_ends_within_a_tick() {
+    for (tick, window, pushes, last) in [("1 s", "1.5 s", 2, 6.0), ("10 min", "1 min", 10, 240.0)] {
+        let campaign = format!("rate.fixed-window = {{ pushes = {pushes}, window = '{window}' }}");
+        let devices = 5 * pushes;
+        let run_table = format!("tick = '{tick}'");
+        let tally = total(&scenario(devices, &campaign, "download.takes = '1 s'", &run_table));
+        let pushed = tally.latency(LatencyKind::EligibleToPushed);
+        assert_eq!(pushed.max().unwrap().as_secs_f64(), last, "tick {tick}, window {window}");
+        let at_once = pushed.histogram().count_at(0);
+        assert_eq!(at_once, u64::from(pushes), "tick {tick}, window {window}");
+    }
 }
 
 #[test]
@@ -175,7 +188,8 @@ fn r17_a_device_that_left_again_loses_its_place() {
 #[test]
 fn r17_a_plan_cut_off_at_its_limit_goes_on_where_it_was() {
     let mut turns = dispatcher(per_second(1000), OfflineTurn::WhenOnline, 700);
-    let mut fleet = Fleet { offline: (0..700).filter(|id| id % 3 == 0).collect(), ..Fleet::default() };
+    let mut fleet =
+        Fleet { offline: (0..700).filter(|id| id % 3 == 0).collect(), ..Fleet::default() };
     let mut whole = dispatcher(per_second(1000), OfflineTurn::WhenOnline, 700);
     let (mut pieces, mut at_once) = (Vec::new(), Vec::new());
     let to = Time(1_000_000);

@@ -34,7 +34,10 @@ fn r11_list_order() {
     assert_eq!(some.next_device(), Some(DeviceId(5)));
     assert_eq!((some.next_device(), some.is_exhausted()), (None, true));
     let campaign = "rate = 'unlimited'\nselect.list = ['7', '3', '5']";
-    assert_eq!(load(&scenario(10, campaign, QUICK, "")).select_list.unwrap(), [7, 3, 5].map(DeviceId));
+    assert_eq!(
+        load(&scenario(10, campaign, QUICK, "")).select_list.unwrap(),
+        [7, 3, 5].map(DeviceId)
+    );
     let tally = total(&scenario(10, campaign, QUICK, ""));
     assert_eq!((tally.targeted, tally.succeeded()), (3, 3));
 }
@@ -72,7 +75,8 @@ fn targeted(devices: u32, percent: &str, ids: std::ops::Range<u32>) -> BTreeSet<
     let cohorts: String = ids.clone().map(cohort).collect();
     let rows: String = ids.map(|id| format!("d{id},1,c{id}\n")).collect();
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("fleet.csv"), format!("id,version,cohort\n{rows}")).unwrap();
+    std::fs::write(folder.path().join("fleet.csv"), format!("device,version,cohort\n{rows}"))
+        .unwrap();
     let text = format!(
         "format = 1\npackage.version = '2'\n[campaign]\nname = 'c'\n{UNLIMITED}
          select.percent = {percent}\n[fleet]\ninventory = 'fleet.csv'\n{cohorts}"

@@ -80,7 +80,6 @@ fn device_status_is_tested_in_the_order_of_the_table() {
         assert_eq!(DeviceStatus::of(tasks), status, "{tasks:?}");
     }
     let words = DeviceStatus::ALL.map(DeviceStatus::name);
-    let table =
-        ["Upgrade Failed", "Upgraded", "Upgrading", "No Update Required", "Not Upgraded"];
+    let table = ["Upgrade Failed", "Upgraded", "Upgrading", "No Update Required", "Not Upgraded"];
     assert_eq!(words, table);
 }
