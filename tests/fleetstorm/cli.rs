@@ -106,8 +106,8 @@ fn check_names_file_line_key_and_remedy_of_every_problem() {
         format!("bad.toml:{}:", line("parsecs")),
         "fleet.devices = 0".to_owned(),
         "download.takes".to_owned(),
-        "at least 1".to_owned(),
-        "help".to_owned(),
+        "from 1 to 4000000000".to_owned(),
+        "help: units are".to_owned(),
     ] {
         assert!(stderr.contains(&part), "{part:?} is not in\n{stderr}");
     }

@@ -59,7 +59,7 @@ fn campaign() -> impl Strategy<Value = String> {
         (1..500, select(&["s", "min", "h"][..]), 1..50).prop_map(|(n, unit, b)| format!(
             "rate.constant = {{ rate = '{n} /{unit}', burst = {b} }}"
         )),
-        (1..50, select(&["7 s", "1 min", "1 h"][..]))
+        (1..50, select(&["1 min", "97 s", "1 h"][..]))
             .prop_map(|(n, w)| format!("rate.fixed-window = {{ pushes = {n}, window = '{w}' }}")),
     ];
     let offline = select(&["when-online", "store-and-forward"][..]);
@@ -105,9 +105,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_scenarios_lose_nothing_on_any_number_of_threads(text in text()) {
-        println!("{text}");
         let loaded = load(&text);
         let outcome = simulate(&loaded, 1);
+        // A failure prints the scenario, which is the minimal input.
         assert_conserved(&outcome);
         let tally = outcome.total();
         prop_assert_eq!(tally.latency(LatencyKind::ActivationToUpdated).count(), tally.succeeded());

@@ -136,7 +136,7 @@ fn r16_a_fixed_window_fills_and_closes() {
 
 #[test]
 fn r16_a_fixed_window_holds_when_it_ends_within_a_tick() {
-    for (tick, window, pushes, last) in [("1 s", "1.5 s", 2, 6.0), ("10 min", "1 min", 10, 240.0)] {
+    for (tick, window, pushes, last) in [("1 s", "1.5 s", 2, 6.0), ("7 s", "61 s", 10, 244.0)] {
         let campaign = format!("rate.fixed-window = {{ pushes = {pushes}, window = '{window}' }}");
         let devices = 5 * pushes;
         let run_table = format!("tick = '{tick}'");
