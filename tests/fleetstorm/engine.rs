@@ -234,6 +234,19 @@ fn more_retries_never_lower_success() {
 }
 
 #[test]
+fn the_series_begins_with_the_fleet_as_it_was() {
+    for tick in ["1 s", "10 min"] {
+        let run_table = format!("tick = '{tick}'\nsample_every = '10 min'");
+        let campaign = "rate.constant.rate = '10 /s'";
+        let series = run(&scenario(50, campaign, "download.takes = '0 s'", &run_table)).series;
+        assert_eq!((series.times[0].as_secs_f64(), series.rows[0].pushes), (0.0, 0), "tick {tick}");
+        assert_eq!(series.rows[0].states[TaskState::Succeeded.index()], 0);
+        let at = series.version_names.iter().position(|name| name == "1").unwrap();
+        assert_eq!(series.versions[at], 50, "everybody runs the old version");
+    }
+}
+
+#[test]
 fn one_device() {
     let outcome = run(&scenario(1, "rate = 'unlimited'", "download.takes = '1 s'", ""));
     assert_eq!((outcome.total().succeeded(), outcome.ended), (1, Ended::AllFinal));
