@@ -1,3 +1,12 @@
-//! The one integration binary.
+//! What the whole program promises: rules, laws, determinism, command line, floors.
 
+mod case;
+mod cases;
+mod cli;
+mod engine;
+mod floors;
 mod golden;
+mod limits;
+mod rules;
+mod runs;
+mod sweep;

@@ -1,0 +1,6 @@
+//! Every rule of the scheduler's semantics, by number.
+
+mod dispatch;
+mod outcome;
+mod selection;
+mod states;

@@ -1,0 +1,79 @@
+//! Scenarios as text, and runs of them.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use fleetstorm::report::{Input, Target, write_results};
+use fleetstorm::scenario::{self, Loaded};
+use fleetstorm::sim::outcome::{Outcome, Tally};
+use fleetstorm::sim::{self, Options};
+
+/// A scenario of one cohort; the parts are lines of TOML in their tables.
+pub fn scenario(devices: u32, campaign: &str, cohort: &str, run: &str) -> String {
+    format!(
+        r#"format = 1
+[package]
+version = "2"
+[campaign]
+name = "test"
+{campaign}
+[fleet]
+devices = {devices}
+versions = {{ "1" = 1.0 }}
+[[fleet.cohort]]
+name = "all"
+share = 1.0
+{cohort}
+[run]
+{run}
+"#
+    )
+}
+
+/// # Panics
+/// With all problems and the text, if the scenario is invalid.
+pub fn load(text: &str) -> Loaded {
+    scenario::load_text("test.toml", text, Path::new(""), &[])
+        .unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+}
+
+pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
+    let stop = AtomicBool::new(false);
+    let mut progress = |_| {};
+    let options = Options { threads: Some(threads), stop: &stop, progress: &mut progress };
+    sim::run(loaded, options).expect("memory for the fleet")
+}
+
+/// Runs the text on one thread.
+pub fn run(text: &str) -> Outcome {
+    simulate(&load(text), 1)
+}
+
+/// As [`run`], with another seed.
+pub fn run_seeded(text: &str, seed: u64) -> Outcome {
+    let mut loaded = load(text);
+    loaded.scenario.run.seed = seed;
+    simulate(&loaded, 1)
+}
+
+/// The whole fleet's numbers of a run.
+pub fn total(text: &str) -> Tally {
+    run(text).total()
+}
+
+/// Every file of the results folder but `run.json`, by name.
+pub fn result_files(loaded: &Loaded, outcome: &Outcome) -> Vec<(String, Vec<u8>)> {
+    let root = tempfile::tempdir().unwrap();
+    let resolved = scenario::resolved(&loaded.scenario);
+    let input = Input { loaded, resolved: &resolved, outcome };
+    let target = Target::within(root.path(), "run".into()).unwrap();
+    let folder = target.write(|files| write_results(files, &input)).unwrap();
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read(path).unwrap())
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(read).collect();
+    files.sort();
+    files
+}
