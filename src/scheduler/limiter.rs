@@ -27,11 +27,12 @@ impl Limiter {
             Limiter::Unlimited => from,
             Limiter::Constant(gcra) => gcra.next(from),
             Limiter::FixedWindow { pushes, window, current, used } => {
-                let index = from.0 / window.0;
-                match index > *current || used < pushes {
-                    true => from,
-                    false => Time((current + 1) * window.0),
+                if from.0 / window.0 > *current {
+                    return from;
                 }
+                // Permits were taken up to the current window, whatever `from` is.
+                let open = if used < pushes { *current } else { current + 1 };
+                from.max(Time(open * window.0))
             }
         }
     }

@@ -113,9 +113,10 @@ impl Task {
         }
         match input {
             Input::Pushed => self.pushed(now),
+            // R21: a late percentage does not undo that the download ended.
+            Input::Progress { .. } if self.percent == 100 => Effect::Nothing,
             Input::Progress { percent } => {
                 self.start_timeout(now, policy);
-                // R21: percentages never go back, and belong to the download.
                 self.percent = self.percent.max(percent.min(100));
                 self.state = TaskState::Downloading;
                 Effect::Nothing

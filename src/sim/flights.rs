@@ -77,7 +77,9 @@ impl Shard<'_> {
                 Report::Progress { took } => self.hear_progress(presence, now, took),
                 Report::Downloaded { took, interruptions } => {
                     self.events.phases += 1;
-                    self.hear(presence, now, Input::Installing);
+                    if self.hear(presence, now, Input::Installing) == Effect::Late {
+                        continue;
+                    }
                     let tally = self.tally(presence.cohort());
                     tally.downloads += 1;
                     tally.downloads_uninterrupted += u64::from(interruptions == 0);
@@ -141,7 +143,7 @@ impl Shard<'_> {
         if let Some(reason) = reason {
             tally.attempt_failures[reason as usize] += 1;
         }
-        if verdict != Verdict::Download {
+        if effect != Effect::Late && reported_version(verdict) {
             record(tally, LatencyKind::Install, took);
         }
         if state == TaskState::Succeeded && effect == Effect::Nothing {
@@ -204,6 +206,11 @@ impl Shard<'_> {
         self.records.give_back(slot);
         self.records.every_device()
     }
+}
+
+/// Whether the attempt ended in a version report, rather than a failure code.
+fn reported_version(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Target | Verdict::WrongVersion)
 }
 
 fn failure(reason: FailureReason) -> (Input, Option<FailureReason>) {

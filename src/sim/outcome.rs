@@ -128,9 +128,10 @@ pub enum LatencyKind {
     EligibleToPushed,
     /// From the push of an attempt to its first progress report.
     PushedToProgress,
-    /// From the start to the end of a download, interruptions included.
+    /// From the start to the end of a download that ended well, interruptions included.
     Download,
-    /// From the end of the download to the version report.
+    /// From the end of the download to the version report, if there is one. Reports that come
+    /// after their task is final are in no latency.
     Install,
     /// From a task's first push to its success.
     PushedToUpdated,

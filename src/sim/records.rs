@@ -35,23 +35,6 @@ pub struct Records {
     free_flights: Vec<u32>,
 }
 
-/// Whose record lies in which slot.
-#[derive(Clone, Copy)]
-pub enum Names<'a> {
-    Strided { shard: u32, shards: u32 },
-    Listed(&'a [DeviceId]),
-}
-
-impl Names<'_> {
-    #[inline(always)]
-    pub fn device(&self, slot: u32) -> DeviceId {
-        match self {
-            Names::Strided { shard, shards } => DeviceId(slot * shards + shard),
-            Names::Listed(devices) => devices[slot as usize],
-        }
-    }
-}
-
 impl Records {
     /// # Errors
     /// If the system refuses the address space.
@@ -90,24 +73,9 @@ impl Records {
 
     #[inline(always)]
     pub fn device(&self, slot: u32) -> DeviceId {
-        self.names().device(slot)
-    }
-
-    /// All presences, and whose they are; for loops that must not ask again each time.
-    #[inline(always)]
-    pub fn presences_and_names(&mut self) -> (&mut [Presence], Names<'_>) {
-        let names = match self.every_device {
-            true => Names::Strided { shard: self.shard, shards: self.shards },
-            false => Names::Listed(&self.devices),
-        };
-        (self.presences.records(), names)
-    }
-
-    #[inline(always)]
-    fn names(&self) -> Names<'_> {
         match self.every_device {
-            true => Names::Strided { shard: self.shard, shards: self.shards },
-            false => Names::Listed(&self.devices),
+            true => DeviceId(slot * self.shards + self.shard),
+            false => self.devices[slot as usize],
         }
     }
 

@@ -192,6 +192,7 @@ impl FleetView for View<'_, '_, '_> {
 impl Coordinator<'_, '_, '_> {
     fn run(mut self, targets: &Targets) -> Outcome {
         self.share(encode(Job::Populate, 0), usize::MAX);
+        self.sample(0);
         let mut tick = 0;
         let mut reported = Instant::now();
         let mut boundaries = 0u64;

@@ -208,7 +208,7 @@ fn the_interval_log_reads_back() {
         let histogram = decode(interval.encoded_histogram());
         let tag = interval.tag().unwrap().to_string();
         let kind = LatencyKind::ALL.into_iter().find(|kind| kind.name() == tag).unwrap();
-        assert_eq!(&histogram, tally.latency(kind).histogram(), "{tag}");
+        assert_eq!(&histogram, &tally.latency(kind).histogram(), "{tag}");
         found += 1;
     }
     assert_eq!(found, LatencyKind::ALL.len());
