@@ -22,7 +22,7 @@ Begin here:
   fleetstorm run smoke.toml             simulate it
 
 Exit codes: 0 done, 1 the tool failed, 2 wrong command line, 3 invalid scenario,
-130 interrupted with a partial result."
+130 (Ctrl-C) or 143 (terminated) stopped with a partial result."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -194,7 +194,7 @@ pub struct New {
     #[arg(default_value = "smoke")]
     pub template: String,
     /// Write to this new file instead of stdout.
-    #[arg(short, long, value_name = "FILE", env = "FLEETSTORM_OUTPUT")]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// List the templates.
     #[arg(long)]
@@ -244,7 +244,7 @@ mod tests {
         }
         assert!(help("run").contains("FLEETSTORM_SEED"));
         let overview = Arguments::command().render_long_help().to_string();
-        assert!(overview.contains("130 interrupted"), "{overview}");
+        assert!(overview.contains("130 (Ctrl-C)"), "{overview}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub fn check(arguments: &Check, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Some(key) = &arguments.explain {
         return explain(key, terminal);
     }
+    arguments.files.iter().try_for_each(|file| super::run::readable(file))?;
     let checked: Vec<(&Path, Result<Loaded, Problems>)> = arguments
         .files
         .iter()

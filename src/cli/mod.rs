@@ -34,6 +34,8 @@ pub enum Exit {
     Invalid = 3,
     /// Interrupted; the result is a partial one, and marked so.
     Interrupted = 130,
+    /// As `Interrupted`, by SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

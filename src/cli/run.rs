@@ -18,8 +18,15 @@ use crate::scenario::{self, Loaded};
 use crate::sim::outcome::{Ended, Outcome};
 use crate::sim::{self, Options};
 
+/// A file that cannot be read is the world's fault, not the scenario's.
+pub fn readable(file: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(())
+}
+
 /// Runs the scenario; the summary is printed even if the results cannot be written.
 pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
+    readable(&arguments.file)?;
     let loaded = match scenario::load(&arguments.file, &assignments(arguments)) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -41,7 +48,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
 
     let exit = match outcome.ended {
         Ended::AllFinal | Ended::Until | Ended::NothingLeft => Exit::Ok,
-        Ended::Interrupted => Exit::Interrupted,
+        Ended::Interrupted => signal::exit(),
     };
     let info = RunInfo {
         argv: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),

@@ -72,7 +72,7 @@ impl Sub<Time> for Time {
 }
 
 impl fmt::Display for Span {
-    /// The largest units first, at most two of them: `2 h 30 min`, `1.5 s`, `250 ms`.
+    /// The largest units first, at most two of them, rounded: `2 h 30 min`, `1.5 s`, `250 ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(&str, u64); 4] =
             [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)];
@@ -84,10 +84,14 @@ impl fmt::Display for Span {
             };
         }
         let big = UNITS.iter().position(|u| self.0 >= u.1).unwrap_or(3);
-        let (name, size) = UNITS[big];
-        write!(f, "{} {name}", self.0 / size)?;
         let (next_name, next_size) = UNITS[(big + 1).min(3)];
-        match (self.0 % size) / next_size {
+        let rounded = (self.0 + next_size / 2) / next_size * next_size;
+        if big > 0 && rounded >= UNITS[big - 1].1 {
+            return Span(rounded).fmt(f);
+        }
+        let (name, size) = UNITS[big];
+        write!(f, "{} {name}", rounded / size)?;
+        match (rounded % size) / next_size {
             0 => Ok(()),
             rest => write!(f, " {rest} {next_name}"),
         }
@@ -123,6 +127,8 @@ mod tests {
             (60_000_000, "1 min"),
             (9_000_000_000, "2 h 30 min"),
             (90_061_000_000, "1 d 1 h"),
+            (86_399_999_999, "1 d"),
+            (199_980_000_000, "2 d 8 h"),
         ] {
             assert_eq!(Span(us).to_string(), text);
         }

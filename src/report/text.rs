@@ -46,9 +46,9 @@ pub fn verdict(summary: &Summary) -> String {
         return format!("{partial}No device was targeted; nothing was updated");
     }
     let last = fleet.latencies[LatencyKind::ActivationToUpdated.name()].max_s;
-    let within = last.map(|s| format!(" in {}", span(s))).unwrap_or_default();
+    let by = last.map(|s| format!(" by {}", span(s))).unwrap_or_default();
     let mut line = format!(
-        "{partial}{}: {} updated{within}; {} failed",
+        "{partial}{}: {} updated{by}; {} failed",
         counted(tasks.targeted, "device"),
         percent(tasks.succeeded, tasks.targeted),
         thousands(tasks.failed),
@@ -252,11 +252,11 @@ mod tests {
         for (outcome, line) in [
             (
                 sample::two_cohorts(),
-                "1,000 devices: 90.0 % updated in 36 min 56 s; 50 failed, 5 canceled, 45 still open",
+                "1,000 devices: 90.0 % updated by 36 min 56 s; 50 failed, 5 canceled, 45 still open",
             ),
             (
                 sample::interrupted(),
-                "PARTIAL RESULT (interrupted): 1,000 devices: 90.0 % updated in 36 min 56 s; \
+                "PARTIAL RESULT (interrupted): 1,000 devices: 90.0 % updated by 36 min 56 s; \
                  50 failed, 5 canceled, 45 still open",
             ),
             (sample::empty(), "No device was targeted; nothing was updated"),

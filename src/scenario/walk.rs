@@ -116,7 +116,12 @@ fn walk_choice(findings: &mut Findings, node: &Node, choice: &Choice<'_>, path: 
                 return refuse(findings, node, path, "needs a value", Some(help));
             }
             let known = choice.words.iter().copied().chain(variants());
-            let help = suggestion(word, distinct(known));
+            let mut help = suggestion(word, distinct(known));
+            if let (Some(help), Some(variant)) = (&mut help, variants().next()) {
+                help.push_str(&format!(
+                    "; a value goes under one of the keys: {path}.{variant} = …"
+                ));
+            }
             refuse(findings, node, path, "unknown word", help);
         }
         Value::Table(entries) if !choice.variants.is_empty() => match entries.as_slice() {

@@ -74,7 +74,8 @@ fn exit_codes_are_a_contract() {
         (&["fly"], 2),
         (&["check", "--explain", "campaign.colour"], 2),
         (&["run", "bad.toml", "--no-results"], 3),
-        (&["run", "missing.toml"], 3),
+        (&["run", "missing.toml"], 1),
+        (&["check", "missing.toml"], 1),
         (&["check", "good.toml", "bad.toml"], 3),
         (&["run", "good.toml", "--set", "fleet.devices=0"], 3),
     ] {
@@ -232,6 +233,17 @@ fn decode(encoded: &str) -> Histogram<u64> {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_a_partial_result() {
+    stopped_run("INT", 130);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_termination_leaves_a_partial_result() {
+    stopped_run("TERM", 143);
+}
+
+#[cfg(unix)]
+fn stopped_run(signal: &str, code: i32) {
     let folder = tempfile::tempdir().unwrap();
     // Years of changes between online and offline, and one push a day.
     let cohort = "online.renewal.on.exponential.mean = '10 min'
@@ -251,15 +263,15 @@ fn an_interrupt_leaves_a_partial_result() {
     let begun = lines.by_ref().any(|line| line.unwrap().contains("simulating"));
     assert!(begun, "it ended before it began");
     let pid = child.id().to_string();
-    let sent = Process::new("sh").args(["-c", &format!("kill -INT {pid}")]).status().unwrap();
+    let sent = Process::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
     assert!(sent.success());
     let rest: Vec<_> = lines.collect();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{rest:?}");
+    assert_eq!(output.status.code(), Some(code), "{rest:?}");
     let manifest = json(&folder.path().join("out/run.json"));
     assert_eq!(manifest["complete"], false);
     assert_eq!(manifest["ended"], "interrupted");
-    assert_eq!(manifest["exit_code"], 130);
+    assert_eq!(manifest["exit_code"], code);
     assert_eq!(json(&folder.path().join("out/summary.json"))["complete"], false);
     assert_eq!(names(folder.path()), ["long.toml", "out"]);
 }
