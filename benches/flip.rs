@@ -9,7 +9,7 @@ use std::time::Instant;
 use fleetstorm::fleet::Presence;
 use fleetstorm::model::{CohortId, Time};
 use fleetstorm::scenario;
-use fleetstorm::sim::{self, memory::Reserved, prefetch::prefetch};
+use fleetstorm::sim::{self, memory::reserve, prefetch::prefetch};
 use serde_json::json;
 
 const MODEL: &str = include_str!("../scenarios/flip-model.toml");
@@ -66,15 +66,14 @@ fn campaign(devices: u32, mode: &str, threads: usize, days: u64) {
 fn limit(devices: u32) {
     const AHEAD: usize = 64;
     let count = devices as usize;
-    let mut reserved = Reserved::new(count).expect("memory for the fleet");
-    let records = reserved.records();
+    let mut records = reserve(count).expect("memory for the fleet");
     records.fill(Presence::new(CohortId(0), false, Time::NEVER));
     let order = shuffled(devices);
     let mut best = f64::INFINITY;
     for round in 0..5 {
         let begin = Instant::now();
         for (at, slot) in order.iter().enumerate() {
-            prefetch(records, order.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
+            prefetch(&records, order.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
             records[*slot as usize].periods += round;
         }
         best = best.min(begin.elapsed().as_secs_f64());

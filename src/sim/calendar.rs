@@ -152,6 +152,47 @@ impl Calendar {
     }
 }
 
+/// Entries on their way into a calendar: each waits a little, while what it will touch is
+/// fetched, first the bucket's head, then the line that the entry goes to.
+#[derive(Debug)]
+pub struct Entering {
+    ring: [(u64, u32); RING],
+    count: usize,
+}
+
+const RING: usize = 16;
+/// Entries between the fetch of a head and that of the line, and from there to the entry.
+const AHEAD: usize = 6;
+
+impl Entering {
+    pub fn new() -> Entering {
+        Entering { ring: [(0, 0); RING], count: 0 }
+    }
+
+    #[inline(always)]
+    pub fn push(&mut self, calendar: &mut Calendar, tick: u64, slot: u32) {
+        let at = self.count;
+        self.count += 1;
+        calendar.prefetch_head(tick);
+        if at >= AHEAD {
+            calendar.prefetch_entry(self.ring[(at - AHEAD) % RING].0);
+        }
+        if at >= 2 * AHEAD {
+            let (tick, slot) = self.ring[(at - 2 * AHEAD) % RING];
+            calendar.insert(tick, slot);
+        }
+        self.ring[at % RING] = (tick, slot);
+    }
+
+    /// Enters what is still on its way.
+    pub fn finish(self, calendar: &mut Calendar) {
+        for at in self.count.saturating_sub(2 * AHEAD)..self.count {
+            let (tick, slot) = self.ring[at % RING];
+            calendar.insert(tick, slot);
+        }
+    }
+}
+
 /// An array that never was on the stack.
 fn boxed<T: Clone, const N: usize>(item: T) -> Box<[T; N]> {
     let list: Box<[T]> = vec![item; N].into();

@@ -103,10 +103,10 @@ impl Shard<'_> {
 
     /// Hands a report to the task, and keeps the counts of states.
     fn hear(&mut self, presence: Presence, now: Time, input: Input) -> Effect {
-        let policy = self.world.policy;
+        let world = self.world;
         let task = &mut self.records.flight(presence.flight).task;
         let before = task.state();
-        let effect = task.handle(now, input, &policy);
+        let effect = task.handle(now, input, &world.policy);
         let after = task.state();
         if before != after {
             self.moved(presence.cohort(), before, after);

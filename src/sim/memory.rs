@@ -1,39 +1,35 @@
 //! Memory for device records: pages come into being when first touched, and large ones are
 //! asked for, since records are touched in random order.
 
-use memmap2::{MmapMut, MmapOptions};
-
 use crate::fleet::Presence;
 
-/// Room for a number of records, zeroed, of which only touched pages cost memory.
-#[derive(Debug)]
-pub struct Reserved {
-    map: Option<MmapMut>,
+/// That many zeroed records, of which only touched pages cost memory.
+///
+/// # Errors
+/// If the system refuses the address space.
+pub fn reserve(records: usize) -> std::io::Result<Vec<Presence>> {
+    let refused = |()| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+    let reserved = bytemuck::try_zeroed_vec(records).map_err(refused)?;
+    ask_for_large_pages(&reserved);
+    Ok(reserved)
 }
 
-impl Reserved {
-    /// # Errors
-    /// If the system refuses the address space.
-    pub fn new(records: usize) -> std::io::Result<Reserved> {
-        if records == 0 {
-            return Ok(Reserved { map: None });
-        }
-        let mut options = MmapOptions::new();
-        options.len(records * size_of::<Presence>());
-        #[cfg(unix)]
-        options.no_reserve_swap();
-        let map = options.map_anon()?;
-        // A refusal costs speed, nothing else.
-        #[cfg(target_os = "linux")]
-        let _ = map.advise(memmap2::Advice::HugePage);
-        Ok(Reserved { map: Some(map) })
-    }
-
-    #[inline(always)]
-    pub fn records(&mut self) -> &mut [Presence] {
-        match &mut self.map {
-            Some(map) => bytemuck::cast_slice_mut(map),
-            None => &mut [],
+/// With small pages, each record touched at random costs a search for its page as well.
+fn ask_for_large_pages(records: &[Presence]) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let range = records.as_ptr_range();
+        let start = (range.start as usize).next_multiple_of(PAGE);
+        let end = range.end as usize / PAGE * PAGE;
+        if start < end {
+            // SAFETY: the range lies within memory that `records` borrows, and the advice
+            // changes no content. A refusal costs speed, nothing else.
+            unsafe {
+                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+            }
         }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = records;
 }

@@ -1,7 +1,7 @@
 //! Asking the processor to fetch a record before it is needed.
 //!
-//! The one place with `unsafe` code: a bucket's devices lie at random in memory, and without
-//! the hint each would cost a full memory latency (`benches/flip.rs` measures the same pass).
+//! Has `unsafe` code: a bucket's devices lie at random in memory, and without the hint each
+//! would cost a full memory latency (`benches/flip.rs` measures the same pass).
 
 /// Fetches `slice[index]` for writing; does nothing if there is no such element.
 #[inline(always)]

