@@ -258,6 +258,9 @@ impl Coordinator<'_, '_, '_> {
         let (mut open, mut ready, mut cut_off, mut next) = (0, false, false, u64::MAX);
         for shard in self.shards {
             let shard = lock(shard);
+            if cfg!(debug_assertions) {
+                shard.assert_conserved();
+            }
             open += shard.open;
             ready |= !shard.ready.is_empty();
             cut_off |= shard.cut_off;

@@ -82,6 +82,16 @@ impl<'w> Shard<'w> {
         }
     }
 
+    /// Nothing is lost and nothing counted twice.
+    ///
+    /// # Panics
+    /// If the tallies do not add up.
+    pub fn assert_conserved(&self) {
+        self.tallies.iter().for_each(Tally::assert_conserved);
+        let open: u64 = self.tallies.iter().map(Tally::open).sum();
+        assert_eq!(open, self.open, "open tasks counted wrongly");
+    }
+
     /// The next tick that has something to do; it may turn out to be little.
     pub fn next_tick(&self) -> Option<u64> {
         let next = self.tick + 1;
