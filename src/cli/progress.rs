@@ -71,11 +71,12 @@ fn due(elapsed: Duration, last: Option<Duration>) -> bool {
     elapsed >= last.map_or(FIRST_LINE, |last| last + BETWEEN_LINES)
 }
 
-/// Virtual time, finished tasks, pace, and the rest of the wait if it went on at this pace.
+/// Virtual time, finished tasks, pace, and the rest of the wait if it went on at this pace; as
+/// short as a terminal of 80 columns needs it.
 fn line(progress: &Progress, elapsed: Duration) -> String {
     let pace = progress.events as f64 / elapsed.as_secs_f64().max(1e-3);
     let mut line = format!(
-        "{}: {} of {} tasks final ({}), {} events",
+        "{}: {} of {} final ({}), {} events",
         progress.now,
         thousands(progress.finished),
         thousands(progress.targeted),
@@ -83,7 +84,7 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
         per_second(pace),
     );
     if let Some(left) = left(progress, elapsed) {
-        line.push_str(&format!(", about {} left", Span::secs(left.as_secs().max(1))));
+        line.push_str(&format!(", {} left", Span::secs(left.as_secs().max(1))));
     }
     line
 }
@@ -113,14 +114,14 @@ mod tests {
     #[test]
     fn the_line_tells_time_share_pace_and_what_is_left() {
         let text = line(&progress(250, 1000), Duration::from_secs(10));
-        assert_eq!(text, "1 h: 250 of 1,000 tasks final (25.0 %), 5.0 k/s events, about 30 s left");
+        assert_eq!(text, "1 h: 250 of 1,000 final (25.0 %), 5.0 k/s events, 30 s left");
     }
 
     #[test]
     fn no_guess_at_the_beginning_nor_without_targets() {
         assert_eq!(left(&progress(1, 1000), Duration::from_secs(1)), None);
         let text = line(&progress(0, 0), Duration::ZERO);
-        assert!(text.starts_with("1 h: 0 of 0 tasks final (-)"), "{text}");
+        assert!(text.starts_with("1 h: 0 of 0 final (-)"), "{text}");
     }
 
     #[test]
