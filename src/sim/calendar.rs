@@ -108,6 +108,11 @@ impl Calendar {
         self.near[ring(tick)].len
     }
 
+    /// Entries made from afar for the era of `tick`.
+    pub fn len_of_era(&self, tick: u64) -> u32 {
+        self.far.get(era(tick) as usize).map_or(0, |bucket| bucket.len)
+    }
+
     /// The first tick from `from` on, within the era of `from`, that has entries.
     ///
     /// `from` must lie in the current era.

@@ -99,11 +99,13 @@ impl<'w> Shard<'w> {
         near.or_else(|| self.calendar.next_era().map(super::calendar::first_tick))
     }
 
-    /// About how many entries [`Shard::run`] will find under `tick`.
+    /// About how many entries [`Shard::run`] of `tick` will look at.
     pub fn load_at(&self, tick: u64) -> usize {
-        let entries =
-            if era(tick) == era(self.tick) { self.calendar.len_at(tick) as usize } else { 0 };
-        entries + self.inbox.len()
+        let entries = match era(tick) == era(self.tick) {
+            true => self.calendar.len_at(tick),
+            false => self.calendar.len_of_era(tick),
+        };
+        entries as usize + self.inbox.len()
     }
 
     /// Carries out the turns of the inbox, in `tick`; the rest of the tick is still to come.
@@ -166,9 +168,8 @@ impl<'w> Shard<'w> {
             {
                 if due < self.world.until {
                     entering.push(&mut self.calendar, self.world.ticks.of(due), slot);
-                } else {
-                    self.cut_off |= !due.is_never();
                 }
+                self.cut_off |= self.is_cut_off(due);
             }
         }
         entering.finish(&mut self.calendar);
@@ -203,11 +204,11 @@ impl<'w> Shard<'w> {
                 events.flips += 1;
             }
             *place = presence;
-            if presence.until() < world.until {
-                entering.push(calendar, world.ticks.of(presence.until()), slot);
-            } else {
-                *cut_off |= !presence.until().is_never();
+            let until = presence.until();
+            if until < world.until {
+                entering.push(calendar, world.ticks.of(until), slot);
             }
+            *cut_off |= until >= world.until && !until.is_never();
         }
     }
 
@@ -216,9 +217,13 @@ impl<'w> Shard<'w> {
     fn enter(&mut self, slot: u32, due: Time) {
         if due < self.world.until {
             self.calendar.insert(self.world.ticks.of(due), slot);
-        } else {
-            self.cut_off |= !due.is_never();
         }
+        self.cut_off |= self.is_cut_off(due);
+    }
+
+    /// Whether a timer lies beyond the end of the run.
+    fn is_cut_off(&self, due: Time) -> bool {
+        due >= self.world.until && !due.is_never()
     }
 
     /// The earliest of the device's timers.
