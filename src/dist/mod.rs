@@ -4,11 +4,13 @@
 
 mod empirical;
 pub mod math;
+mod ziggurat;
 
 pub use empirical::Empirical;
 
 use crate::rng::Stream;
-use math::{exp, ln, normal_quantile, pow};
+use math::{exp, ln, pow};
+use ziggurat::{exponential, normal};
 
 /// A law of positive values, in whatever unit its parameters have.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,8 +91,8 @@ impl Law {
     pub fn sample(&self, stream: &mut Stream) -> f64 {
         match self {
             Law::Constant(value) => *value,
-            Law::Exponential { mean } => -mean * ln(stream.next_unit()),
-            Law::Lognormal { mu, sigma } => exp(mu + sigma * normal_quantile(stream.next_unit())),
+            Law::Exponential { mean } => mean * exponential(stream),
+            Law::Lognormal { mu, sigma } => exp(mu + sigma * normal(stream)),
             _ => self.sample_rarer(stream),
         }
     }
@@ -180,12 +182,6 @@ impl Law {
     }
 }
 
-/// Exponential with mean 1.
-#[inline(always)]
-fn exponential(stream: &mut Stream) -> f64 {
-    -ln(stream.next_unit())
-}
-
 /// Position of a weight, chosen in proportion to it.
 fn choose(weights: impl ExactSizeIterator<Item = f64>, total: f64, stream: &mut Stream) -> usize {
     let mut mark = stream.next_unit() * total;
@@ -212,7 +208,7 @@ fn gamma(shape: f64, stream: &mut Stream) -> f64 {
     let d = shape - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
-        let x = normal_quantile(stream.next_unit());
+        let x = normal(stream);
         let root = 1.0 + c * x;
         if root <= 0.0 {
             continue;

@@ -9,7 +9,7 @@ use super::cohort::{Cohort, DownloadLaw};
 /// The device's side of an attempt.
 ///
 /// Feed it with [`Attempt::connected`] and [`Attempt::disconnected`]; whenever
-/// [`Attempt::due`] has come, call [`Attempt::step`] until it has nothing more to report.
+/// [`Attempt::due`] has come, call [`Attempt::step`].
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// End of the phase in µs while `running`, else what is left of it.
@@ -95,10 +95,25 @@ pub struct Luck<'a> {
 }
 
 impl Attempt {
+    /// Before the first offer.
+    #[inline(always)]
+    pub fn none(version: u16) -> Attempt {
+        Attempt {
+            work: 0,
+            since: Time::ZERO,
+            phase: Phase::Over,
+            verdict: Verdict::Target,
+            running: false,
+            number: 0,
+            interruptions: 0,
+            version,
+        }
+    }
+
     /// Begins attempt `number` with an offer that reaches the device now, or is kept for it.
     ///
     /// A device that reacts at once reports its first progress with it.
-    #[inline]
+    #[inline(always)]
     pub fn offer(
         now: Time,
         online: bool,
@@ -140,6 +155,16 @@ impl Attempt {
     /// Nothing is left to happen in this attempt.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over | Phase::Silent)
+    }
+
+    #[inline(always)]
+    pub fn is_downloading(&self) -> bool {
+        self.phase == Phase::Downloading
+    }
+
+    #[inline(always)]
+    pub fn is_installing(&self) -> bool {
+        self.phase == Phase::Installing
     }
 
     /// The device has bricked.
@@ -187,49 +212,40 @@ impl Attempt {
         matches!(self.phase, Phase::Reacting | Phase::Blocked)
     }
 
-    /// Does what is due at `now`, and tells what the scheduler hears of it.
+    /// Does what is due at `now`, and tells what the scheduler hears of it, if anything.
     ///
-    /// Call it again until it returns `None`.
-    #[inline]
+    /// Call it again as long as [`Attempt::due`] is `now`.
+    #[inline(always)]
     pub fn step(&mut self, now: Time, online: bool, luck: &Luck) -> Option<Report> {
-        while self.running && self.work <= now.0 {
-            let report = match self.phase {
-                Phase::Reacting if online => {
-                    let took = now.since(self.since);
-                    self.since = now;
-                    self.begin(Phase::Downloading, now, self.download_span(luck));
-                    Some(Report::Progress { took })
-                }
-                Phase::Reacting => self.halt(Phase::Blocked),
-                Phase::Downloading => Some(self.end_download(now, luck)),
-                Phase::Verifying if self.verdict == Verdict::Verify => self.conclude(now),
-                Phase::Verifying => {
-                    let takes = luck.draw(&luck.cohort.install, Purpose::Install, self.number);
-                    self.begin(Phase::Installing, now, takes);
-                    None
-                }
-                Phase::Installing if self.verdict == Verdict::Brick => {
-                    self.halt(Phase::Silent);
-                    Some(Report::Silence)
-                }
-                Phase::Installing => self.conclude(now),
-                Phase::Reporting if online => {
-                    self.halt(Phase::Over);
-                    let took = now.since(self.since);
-                    Some(Report::Result { verdict: self.verdict, took })
-                }
-                Phase::Reporting => self.halt(Phase::Reporting),
-                Phase::Over => {
-                    self.running = false;
-                    Some(Report::Rested)
-                }
-                Phase::Offered | Phase::Blocked | Phase::Silent => unreachable!("never running"),
-            };
-            if report.is_some() {
-                return report;
+        match self.phase {
+            Phase::Downloading => Some(self.end_download(now, luck)),
+            Phase::Installing if self.verdict == Verdict::Brick => {
+                self.halt(Phase::Silent);
+                Some(Report::Silence)
             }
+            Phase::Installing => self.conclude(now, online),
+            Phase::Reacting if online => {
+                let took = now.since(self.since);
+                self.since = now;
+                self.begin(Phase::Downloading, now, self.download_span(luck));
+                Some(Report::Progress { took })
+            }
+            Phase::Reacting => {
+                self.halt(Phase::Blocked);
+                None
+            }
+            Phase::Verifying if self.verdict == Verdict::Verify => self.conclude(now, online),
+            Phase::Verifying => {
+                self.install(now, luck);
+                None
+            }
+            Phase::Reporting => self.conclude(now, online),
+            Phase::Over => {
+                self.running = false;
+                Some(Report::Rested)
+            }
+            Phase::Offered | Phase::Blocked | Phase::Silent => unreachable!("never running"),
         }
-        None
     }
 
     fn react(&mut self, now: Time, luck: &Luck) {
@@ -237,6 +253,7 @@ impl Attempt {
         self.begin(Phase::Reacting, now, takes);
     }
 
+    #[inline(always)]
     fn end_download(&mut self, now: Time, luck: &Luck) -> Report {
         let took = now.since(self.since);
         if self.verdict == Verdict::Download {
@@ -244,27 +261,40 @@ impl Attempt {
             return Report::Result { verdict: Verdict::Download, took };
         }
         self.since = now;
-        let takes = luck.draw(&luck.cohort.verify, Purpose::Verify, self.number);
-        self.begin(Phase::Verifying, now, takes);
+        if luck.cohort.verify == Law::Constant(0.0) && self.verdict != Verdict::Verify {
+            self.install(now, luck);
+        } else {
+            let takes = luck.draw(&luck.cohort.verify, Purpose::Verify, self.number);
+            self.begin(Phase::Verifying, now, takes);
+        }
         Report::Downloaded { took, interruptions: self.interruptions }
     }
 
+    #[inline(always)]
+    fn install(&mut self, now: Time, luck: &Luck) {
+        let takes = luck.draw(&luck.cohort.install, Purpose::Install, self.number);
+        self.begin(Phase::Installing, now, takes);
+    }
+
+    #[inline(always)]
     fn begin(&mut self, phase: Phase, now: Time, takes: Span) {
         self.phase = phase;
         self.work = (now + takes).0;
         self.running = true;
     }
 
-    /// The result is known; it is reported at once or when the device returns.
-    fn conclude(&mut self, now: Time) -> Option<Report> {
-        self.begin(Phase::Reporting, now, Span::ZERO);
-        None
+    /// The result is known; it is reported at once, or when the device returns.
+    #[inline(always)]
+    fn conclude(&mut self, now: Time, online: bool) -> Option<Report> {
+        self.halt(if online { Phase::Over } else { Phase::Reporting });
+        let took = now.since(self.since);
+        online.then_some(Report::Result { verdict: self.verdict, took })
     }
 
-    fn halt(&mut self, phase: Phase) -> Option<Report> {
+    #[inline(always)]
+    fn halt(&mut self, phase: Phase) {
         self.phase = phase;
         self.running = false;
-        None
     }
 
     fn download_span(&self, luck: &Luck) -> Span {

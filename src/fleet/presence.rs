@@ -14,8 +14,8 @@ use super::cohort::{Cohort, Start};
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable, PartialEq, Eq)]
 #[repr(C)]
 pub struct Presence {
-    /// From the top: end of the current period in µs (48 bits), cohort (12), stage (3),
-    /// online (1).
+    /// From the top: end of the current period in µs (48 bits), cohort (12), entered (1),
+    /// stage (2), online (1).
     word: u64,
     /// Periods begun; names the next draw, and tells whether the device stayed in one period.
     pub periods: u32,
@@ -38,7 +38,8 @@ pub enum Stage {
 }
 
 const ONLINE: u64 = 1;
-const STAGE: u64 = 0b1110;
+const STAGE: u64 = 0b0110;
+const ENTERED: u64 = 0b1000;
 const COHORT_SHIFT: u32 = 4;
 const UNTIL_SHIFT: u32 = 16;
 const LOW: u64 = (1 << UNTIL_SHIFT) - 1;
@@ -89,6 +90,17 @@ impl Presence {
         self.word & STAGE == 0 && self.flight == Presence::NO_FLIGHT
     }
 
+    /// Whether the calendar holds an entry for the end of this period.
+    #[inline(always)]
+    pub fn is_entered(&self) -> bool {
+        self.word & ENTERED != 0
+    }
+
+    #[inline(always)]
+    pub fn set_entered(&mut self) {
+        self.word |= ENTERED;
+    }
+
     #[inline(always)]
     pub fn cohort(&self) -> CohortId {
         CohortId(((self.word & LOW) >> COHORT_SHIFT) as u16)
@@ -101,7 +113,7 @@ impl Presence {
         let mut stream = streams.stream(device, Purpose::Period, self.periods);
         let law = if self.online() { &cohort.off } else { &cohort.on };
         let until = end_of(self.until(), law.sample(&mut stream));
-        self.word = until.0 << UNTIL_SHIFT | (self.word & LOW) ^ ONLINE;
+        self.word = until.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
     }
 
     /// The state of a device at its first touch, drawn exactly.

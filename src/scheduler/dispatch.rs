@@ -8,7 +8,7 @@ use super::limiter::Limiter;
 use super::selection::Selection;
 
 /// How many entries ahead the fleet is told whom to look up.
-const FORESIGHT: usize = 8;
+const FORESIGHT: usize = 16;
 
 /// Decides the pushes of a span of time, permit by permit.
 ///
@@ -56,21 +56,15 @@ pub enum Turn {
     Ready { ready: Ready, at: Time },
 }
 
-impl Turn {
-    pub fn device(&self) -> DeviceId {
-        match self {
-            Turn::List { device, .. } | Turn::Aside { device } => *device,
-            Turn::Ready { ready, .. } => ready.device,
-        }
-    }
-}
-
-/// What the dispatcher needs to know of the devices, as of the last boundary.
+/// What the dispatcher needs to know of the devices, as of the last boundary, and who carries
+/// out what it decides.
 pub trait FleetView {
     /// Whether a device that has had no turn yet is online.
     fn is_online(&mut self, device: DeviceId) -> bool;
     /// Whether the device has been online and waiting ever since the entry was made.
     fn is_still_ready(&mut self, ready: &Ready) -> bool;
+    /// Takes a turn, to be carried out after the boundary.
+    fn take(&mut self, turn: Turn);
     /// A hint that [`FleetView::is_still_ready`] will be asked soon.
     fn expect(&mut self, _ready: &Ready) {}
 }
@@ -80,12 +74,13 @@ impl Dispatcher {
         Dispatcher { limiter, offline, list, ready: VecDeque::new() }
     }
 
-    /// Adds devices that became ready since the last call, in any order.
+    /// Adds devices that became ready since the last call, and empties the list.
     ///
     /// # Panics
     /// If one became ready before one of an earlier call.
     pub fn add_ready(&mut self, batch: &mut Vec<Ready>) {
-        batch.sort_unstable();
+        // Stable, since that is fastest for a few sorted lists one behind the other.
+        batch.sort();
         if let (Some(last), Some(first)) = (self.ready.back(), batch.first()) {
             assert!(last.since <= first.since, "ready devices come in order of time");
         }
@@ -105,45 +100,44 @@ impl Dispatcher {
         self.limiter.next(now)
     }
 
-    /// Appends the turns of the span [from, to) to `turns`, at most about `limit` of them.
+    /// Hands the turns of the span [from, to) to the fleet, at most `limit` of them.
     ///
     /// Returns whether it stopped at the limit; then call it again for the same span.
-    pub fn plan(
-        &mut self,
-        from: Time,
-        to: Time,
-        fleet: &mut impl FleetView,
-        turns: &mut Vec<Turn>,
-        limit: usize,
-    ) -> bool {
+    #[inline]
+    pub fn plan(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
+        let mut turns = 0;
         while self.limiter.next(from) < to {
-            if turns.len() >= limit {
+            if turns >= limit {
                 return true;
             }
-            match self.next_turn(from, fleet) {
-                Some(turn) => turns.push(turn),
-                None => return false,
+            if !self.next_turn(from, fleet) {
+                return false;
             }
+            turns += 1;
         }
         false
     }
 
-    fn next_turn(&mut self, from: Time, fleet: &mut impl FleetView) -> Option<Turn> {
+    /// Returns whether there was a turn.
+    #[inline(always)]
+    fn next_turn(&mut self, from: Time, fleet: &mut impl FleetView) -> bool {
         while let Some(ready) = self.ready.pop_front() {
             if let Some(later) = self.ready.get(FORESIGHT) {
                 fleet.expect(later);
             }
             if fleet.is_still_ready(&ready) {
-                return Some(Turn::Ready { ready, at: self.limiter.take(from) });
+                fleet.take(Turn::Ready { ready, at: self.limiter.take(from) });
+                return true;
             }
         }
-        let device = self.list.next_device()?;
+        let Some(device) = self.list.next_device() else { return false };
         let online = fleet.is_online(device);
-        match self.offline {
-            OfflineTurn::WhenOnline if !online => Some(Turn::Aside { device }),
+        fleet.take(match self.offline {
+            OfflineTurn::WhenOnline if !online => Turn::Aside { device },
             OfflineTurn::WhenOnline | OfflineTurn::StoreAndForward => {
-                Some(Turn::List { device, at: self.limiter.take(from), online })
+                Turn::List { device, at: self.limiter.take(from), online }
             }
-        }
+        });
+        true
     }
 }

@@ -22,6 +22,7 @@ impl Limiter {
     }
 
     /// The earliest instant from `from` on at which a permit can be had.
+    #[inline(always)]
     pub fn next(&self, from: Time) -> Time {
         match self {
             Limiter::Unlimited => from,
@@ -38,6 +39,7 @@ impl Limiter {
     }
 
     /// Takes the permit that [`Limiter::next`] promised for `from`, and says for when it is.
+    #[inline(always)]
     pub fn take(&mut self, from: Time) -> Time {
         let at = self.next(from);
         match self {
@@ -57,8 +59,8 @@ impl Limiter {
 ///
 /// # Model
 /// A push at `t` conforms when `t ≥ tat − tau`; then `tat ← max(t, tat) + interval`, with
-/// `tau = (burst − 1) interval`. All are kept in units of 1/count µs, where count is the
-/// rate's numerator, so that no interval is rounded; permits round up to whole µs.
+/// `tau = (burst − 1) interval`. All are exact fractions, so that no interval is rounded;
+/// permits round up to whole µs.
 ///
 /// # Invariants
 /// Any span `w` holds at most `burst + w / interval` pushes.
@@ -67,36 +69,58 @@ impl Limiter {
 /// ITU-T I.371, GCRA.
 #[derive(Clone, Debug)]
 pub struct Gcra {
-    rate: EventRate,
-    tau: u128,
-    tat: u128,
-    /// `tat − tau` in whole µs: the earliest instant that conforms.
+    interval: Fraction,
+    tau: Fraction,
+    tat: Fraction,
+    /// What the parts of fractions are counted in: 1/count µs.
+    count: u64,
+    /// `tat − tau` rounded up: the earliest instant that conforms.
     free_at: Time,
+}
+
+/// Whole microseconds and a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fraction {
+    us: u64,
+    part: u64,
 }
 
 impl Gcra {
     fn new(rate: EventRate, burst: u32) -> Gcra {
-        assert!(rate.count > 0, "a rate of zero grants nothing");
+        assert!((1..1 << 63).contains(&rate.count), "a rate of zero grants nothing");
         assert!(burst > 0, "a bucket holds at least one token");
-        let tau = u128::from(burst - 1) * u128::from(rate.per_us);
-        Gcra { rate, tau, tat: 0, free_at: Time::ZERO }
+        let parts = |parts: u128| Fraction {
+            us: u64::try_from(parts / u128::from(rate.count))
+                .unwrap_or(Time::NEVER.0)
+                .min(Time::NEVER.0),
+            part: (parts % u128::from(rate.count)) as u64,
+        };
+        Gcra {
+            interval: parts(u128::from(rate.per_us)),
+            tau: parts(u128::from(burst - 1) * u128::from(rate.per_us)),
+            tat: Fraction { us: 0, part: 0 },
+            count: rate.count,
+            free_at: Time::ZERO,
+        }
     }
 
+    #[inline(always)]
     fn next(&self, from: Time) -> Time {
         from.max(self.free_at)
     }
 
+    #[inline(always)]
     fn take(&mut self, from: Time) {
         // Time counts exactly, not as rounded up to whole µs: pauses must not add up.
-        let count = u128::from(self.rate.count);
-        let now = (u128::from(from.0) * count).max(self.tat.saturating_sub(self.tau));
-        self.tat = now.max(self.tat) + u128::from(self.rate.per_us);
-        let free_at = self.tat.saturating_sub(self.tau);
-        self.free_at = match u64::try_from(free_at) {
-            // A short division is several times faster than a long one.
-            Ok(short) => Time(short.div_ceil(self.rate.count)),
-            Err(_) => Time(u64::try_from(free_at.div_ceil(count)).unwrap_or(u64::MAX)),
-        }
-        .min(Time::NEVER);
+        let begin = self.tat.max(Fraction { us: from.0, part: 0 });
+        let part = begin.part + self.interval.part;
+        let carry = u64::from(part >= self.count);
+        self.tat =
+            Fraction { us: begin.us + self.interval.us + carry, part: part - carry * self.count };
+        let us = self.tat.us.saturating_sub(self.tau.us);
+        // Rounding up adds one, a borrow takes one away.
+        let up = u64::from(self.tat.part > self.tau.part);
+        let free_at = if self.tat < self.tau { 0 } else { us + up };
+        self.free_at = Time(free_at).min(Time::NEVER);
     }
 }

@@ -20,6 +20,7 @@ pub enum DeviceList {
 }
 
 impl DeviceList {
+    #[inline(always)]
     pub fn len(&self) -> u64 {
         match self {
             DeviceList::All(count) => u64::from(*count),
@@ -33,7 +34,7 @@ impl DeviceList {
 
     /// # Panics
     /// If `position` is not below [`DeviceList::len`].
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, position: u64) -> DeviceId {
         match self {
             DeviceList::All(_) => DeviceId(position as u32),
@@ -48,11 +49,13 @@ impl Selection {
         Selection { list, next: 0, targeted }
     }
 
+    #[inline(always)]
     pub fn is_exhausted(&self) -> bool {
         self.next >= self.list.len()
     }
 
     /// The next targeted device.
+    #[inline(always)]
     pub fn next_device(&mut self) -> Option<DeviceId> {
         while !self.is_exhausted() {
             let position = self.next;
@@ -64,6 +67,7 @@ impl Selection {
         None
     }
 
+    #[inline(always)]
     fn is_targeted(&self, position: u64) -> bool {
         self.targeted
             .as_ref()

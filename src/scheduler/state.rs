@@ -117,7 +117,7 @@ impl TaskState {
     ];
 
     /// Position in lists of length [`STATES`]; all failure reasons share one.
-    #[inline]
+    #[inline(always)]
     pub fn index(self) -> usize {
         match self {
             TaskState::AwaitingConfirmation => 0,
@@ -163,6 +163,7 @@ impl TaskState {
     }
 
     /// Nothing a device reports changes such a task any more.
+    #[inline(always)]
     pub fn is_final(self) -> bool {
         matches!(
             self,

@@ -1,23 +1,25 @@
-//! The future event list: for each tick, the devices whose next timer falls into it.
+//! The future event list: for each tick, whose next timer falls into it.
 //!
-//! An entry is a bare device slot, four bytes; the exact time stays in the device's record.
-//! A device may be entered again under an earlier tick; whoever drains a bucket passes over
-//! entries whose device is not due, so nothing is ever searched for or removed.
+//! An [`Entry`] is four bytes: a number and what kind of timer is due; the exact time stays in
+//! the record. A record may be entered again under an earlier tick; whoever drains a bucket
+//! passes over entries of which nothing is due, so nothing is ever searched for or removed.
 
+use super::memory::ask_for_large_pages;
 use super::prefetch::prefetch;
 
 /// # Shape
 /// `near` is a ring of one bucket per tick for the next [`NEAR_TICKS`] ticks; `far` holds one
-/// bucket per era of as many ticks, for what was further away when it was entered.
+/// list per era of as many ticks, for what was further away when it was entered.
 ///
 /// # Invariants
 /// No entry lies before `now`. Entries of the current era are all in `near`.
 #[derive(Debug)]
 pub struct Calendar {
-    near: Box<[Bucket; NEAR]>,
+    /// Where the next entry of each bucket goes.
+    near: Box<[u32; NEAR]>,
     /// One bit per bucket of `near`.
     occupied: Box<[u64; NEAR / 64]>,
-    far: Vec<Bucket>,
+    far: Vec<Vec<FarEntry>>,
     /// The tick drained last.
     now: u64,
     pool: Pool,
@@ -28,89 +30,120 @@ const NEAR_BITS: u32 = 14;
 pub const NEAR_TICKS: u64 = 1 << NEAR_BITS;
 const NEAR: usize = NEAR_TICKS as usize;
 
-/// A chain of chunks, newest first.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    chunk: u32,
-    /// Entries in the whole chain.
-    len: u32,
+/// What is due, as the calendar tells it apart: entries of one kind are handled in one loop,
+/// whose branches the processor can foresee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A device comes online or goes offline; the number is its slot.
+    Network,
+    /// A download ends; the number is the flight's.
+    Download,
+    /// An installation ends; the number is the flight's.
+    Install,
+    /// Any other timer of a flight.
+    Other,
+}
+
+pub const KINDS: usize = Kind::Other as usize + 1;
+
+/// Entries of one tick by [`Kind`].
+pub type Due = [Vec<u32>; KINDS];
+
+/// A number of 30 bits and a [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(u32);
+
+/// Numbers lie below this.
+pub const NUMBERS: u32 = 1 << 30;
+
+impl Entry {
+    #[inline(always)]
+    pub fn new(kind: Kind, number: u32) -> Entry {
+        debug_assert!(number < NUMBERS);
+        Entry((kind as u32) << 30 | number)
+    }
+}
+
+/// An entry with its place in the ring, so that it can be sorted without its record.
+#[derive(Clone, Copy, Debug)]
+struct FarEntry {
+    at: u32,
+    entry: u32,
 }
 
 impl Calendar {
     pub fn new() -> Calendar {
-        Calendar {
-            near: boxed(Bucket::default()),
-            occupied: boxed(0),
-            far: Vec::new(),
-            now: 0,
-            pool: Pool::default(),
-        }
+        Calendar { near: boxed(0), occupied: boxed(0), far: Vec::new(), now: 0, pool: Pool::new() }
     }
 
-    /// Enters `slot` under `tick`, which must not lie before the tick drained last.
+    /// Enters under `tick`, which must not lie before the tick drained last.
     #[inline(always)]
-    pub fn insert(&mut self, tick: u64, slot: u32) {
+    pub fn insert(&mut self, tick: u64, entry: Entry) {
         if tick.wrapping_sub(self.now) < NEAR_TICKS {
-            let at = ring(tick);
-            self.occupied[at / 64] |= 1 << (at % 64);
-            self.pool.push(&mut self.near[at], slot);
+            self.insert_near(ring(tick), entry.0);
         } else {
-            self.insert_far(tick, slot);
+            self.insert_far(tick, entry);
         }
     }
 
-    /// Fetches the head of the bucket of `tick`, which [`Calendar::prefetch_entry`] will read.
     #[inline(always)]
-    pub fn prefetch_head(&self, tick: u64) {
-        prefetch(self.near.as_slice(), ring(tick));
+    fn insert_near(&mut self, at: usize, entry: u32) {
+        let mut next = self.near[at];
+        if next.is_multiple_of(CHUNK) {
+            self.occupied[at / 64] |= 1 << (at % 64);
+            next = self.pool.grow(next);
+        }
+        self.pool.entries[next as usize] = entry;
+        self.near[at] = next + 1;
     }
 
     /// Fetches the line that the next entry under `tick` goes to.
     #[inline(always)]
-    pub fn prefetch_entry(&self, tick: u64) {
-        let bucket = self.near[ring(tick)];
-        if let Some(chunk) = self.pool.entries.get(bucket.chunk as usize) {
-            prefetch(chunk, bucket.len as usize % CHUNK);
-        }
+    fn prefetch_entry(&self, tick: u64) {
+        prefetch(&self.pool.entries, self.near[ring(tick)] as usize);
     }
 
     /// Fetches the beginning of what [`Calendar::drain`] will read.
     pub fn prefetch_chain(&self, tick: u64) {
-        let bucket = self.near[ring(tick)];
-        if let Some(chunk) = self.pool.entries.get(bucket.chunk as usize) {
-            (0..CHUNK).step_by(16).for_each(|at| prefetch(chunk, at));
-            prefetch(&self.pool.older, bucket.chunk as usize);
-        }
+        let last = (self.near[ring(tick)] as usize).saturating_sub(1);
+        let chunk = last / CHUNK as usize * CHUNK as usize;
+        (chunk..=last).step_by(16).for_each(|at| prefetch(&self.pool.entries, at));
     }
 
     #[inline(never)]
-    fn insert_far(&mut self, tick: u64, slot: u32) {
+    fn insert_far(&mut self, tick: u64, entry: Entry) {
         assert!(tick > self.now, "an event in the past");
-        let at = era(tick) as usize;
-        if at >= self.far.len() {
-            self.far.resize(at + 1, Bucket::default());
+        let era = era(tick) as usize;
+        if era >= self.far.len() {
+            self.far.resize(era + 1, Vec::new());
         }
-        self.pool.push(&mut self.far[at], slot);
+        self.far[era].push(FarEntry { at: ring(tick) as u32, entry: entry.0 });
     }
 
-    /// Goes on to `tick` of the current era and moves its entries to the end of `out`.
+    /// Goes on to `tick` of the current era and moves its entries to the ends of `out`.
     #[inline]
-    pub fn drain(&mut self, tick: u64, out: &mut Vec<u32>) {
+    pub fn drain(&mut self, tick: u64, out: &mut Due) {
         debug_assert!(tick >= self.now && era(tick) == era(self.now));
         self.now = tick;
         let at = ring(tick);
         self.occupied[at / 64] &= !(1 << (at % 64));
-        self.pool.drain(&mut self.near[at], out);
+        self.pool.drain(std::mem::take(&mut self.near[at]), out);
     }
 
-    /// Entries under `tick`, which must lie in the current era.
-    pub fn len_at(&self, tick: u64) -> u32 {
-        self.near[ring(tick)].len
+    /// Entries under `tick`, which must lie in the current era; of many, only that they are.
+    pub fn len_at(&self, tick: u64) -> usize {
+        let next = self.near[ring(tick)];
+        match next {
+            0 => 0,
+            next if self.pool.older(next) != 0 => CHUNK as usize,
+            next => ((next - 1) % CHUNK) as usize,
+        }
     }
 
     /// Entries made from afar for the era of `tick`.
-    pub fn len_of_era(&self, tick: u64) -> u32 {
-        self.far.get(era(tick) as usize).map_or(0, |bucket| bucket.len)
+    pub fn len_of_era(&self, tick: u64) -> usize {
+        self.far.get(era(tick) as usize).map_or(0, Vec::len)
     }
 
     /// The first tick from `from` on, within the era of `from`, that has entries.
@@ -130,17 +163,21 @@ impl Calendar {
         }
         let after = era(self.now) as usize + 1;
         let ahead = self.far.get(after..)?;
-        ahead.iter().position(|b| b.len > 0).map(|at| (after + at) as u64)
+        ahead.iter().position(|list| !list.is_empty()).map(|at| (after + at) as u64)
     }
 
-    /// Goes on to the first tick of a later era; entries made from afar are moved to `out`,
-    /// to be entered again by exact tick.
-    pub fn enter_era(&mut self, to: u64, out: &mut Vec<u32>) {
+    /// Goes on to the first tick of a later era, and sorts the entries made from afar.
+    pub fn enter_era(&mut self, to: u64) {
         assert!(to > era(self.now), "eras only go forward");
         debug_assert!(self.next_era().is_none_or(|next| next >= to), "an era skipped");
         self.now = to << NEAR_BITS;
-        if let Some(bucket) = self.far.get_mut(to as usize) {
-            self.pool.drain(bucket, out);
+        let Some(list) = self.far.get_mut(to as usize).map(std::mem::take) else { return };
+        const AHEAD: usize = 16;
+        for (at, far) in list.iter().enumerate() {
+            if let Some(ahead) = list.get(at + AHEAD) {
+                self.prefetch_entry(u64::from(ahead.at));
+            }
+            self.insert_near(far.at as usize, far.entry);
         }
     }
 
@@ -157,44 +194,37 @@ impl Calendar {
     }
 }
 
-/// Entries on their way into a calendar: each waits a little, while what it will touch is
-/// fetched, first the bucket's head, then the line that the entry goes to.
+/// Entries on their way into a calendar: gathered, so that all the lines they go to are
+/// fetched before the first is written.
 #[derive(Debug)]
 pub struct Entering {
-    ring: [(u64, u32); RING],
+    list: [(u64, Entry); GATHERED],
     count: usize,
 }
 
-const RING: usize = 16;
-/// Entries between the fetch of a head and that of the line, and from there to the entry.
-const AHEAD: usize = 6;
+const GATHERED: usize = 32;
 
 impl Entering {
     pub fn new() -> Entering {
-        Entering { ring: [(0, 0); RING], count: 0 }
+        Entering { list: [(0, Entry(0)); GATHERED], count: 0 }
     }
 
     #[inline(always)]
-    pub fn push(&mut self, calendar: &mut Calendar, tick: u64, slot: u32) {
-        let at = self.count;
+    pub fn push(&mut self, calendar: &mut Calendar, tick: u64, entry: Entry) {
+        self.list[self.count % GATHERED] = (tick, entry);
         self.count += 1;
-        calendar.prefetch_head(tick);
-        if at >= AHEAD {
-            calendar.prefetch_entry(self.ring[(at - AHEAD) % RING].0);
+        if self.count == GATHERED {
+            self.flush(calendar);
         }
-        if at >= 2 * AHEAD {
-            let (tick, slot) = self.ring[(at - 2 * AHEAD) % RING];
-            calendar.insert(tick, slot);
-        }
-        self.ring[at % RING] = (tick, slot);
     }
 
     /// Enters what is still on its way.
-    pub fn finish(self, calendar: &mut Calendar) {
-        for at in self.count.saturating_sub(2 * AHEAD)..self.count {
-            let (tick, slot) = self.ring[at % RING];
-            calendar.insert(tick, slot);
-        }
+    #[inline(never)]
+    pub fn flush(&mut self, calendar: &mut Calendar) {
+        let list = &self.list[..self.count.min(GATHERED)];
+        list.iter().for_each(|(tick, _)| calendar.prefetch_entry(*tick));
+        list.iter().for_each(|(tick, entry)| calendar.insert(*tick, *entry));
+        self.count = 0;
     }
 }
 
@@ -219,60 +249,69 @@ fn ring(tick: u64) -> usize {
     (tick & (NEAR_TICKS - 1)) as usize
 }
 
-/// Entries per chunk: a chain is followed at one memory latency per chunk.
-const CHUNK: usize = 64;
+/// Words per chunk: the first links to the next older chunk, the others are entries.
+const CHUNK: u32 = 64;
 
 /// Chunks of entries, linked into chains from the newest to the oldest.
-#[derive(Debug, Default)]
+///
+/// # Invariants
+/// A chain is known by the position after its newest entry, which is a multiple of [`CHUNK`]
+/// if the newest chunk is full, and 0 if there is none. The first chunk is never used.
+#[derive(Debug)]
 struct Pool {
-    entries: Vec<[u32; CHUNK]>,
-    /// The next older chunk of each chunk's chain; of a free chunk, the next free one.
-    older: Vec<u32>,
-    /// Head of the chain of free chunks, plus one; 0: none.
+    entries: Vec<u32>,
+    /// The first word of a free chunk, which holds that of the next; 0: none.
     free: u32,
 }
 
 impl Pool {
-    #[inline(always)]
-    fn push(&mut self, bucket: &mut Bucket, slot: u32) {
-        let at = bucket.len as usize % CHUNK;
-        if at == 0 {
-            self.grow(bucket);
-        }
-        self.entries[bucket.chunk as usize][at] = slot;
-        bucket.len += 1;
+    fn new() -> Pool {
+        Pool { entries: vec![0; CHUNK as usize], free: 0 }
     }
 
+    /// The end of the chain behind the chunk in which `next` is the end.
+    fn older(&self, next: u32) -> u32 {
+        self.entries[((next - 1) / CHUNK * CHUNK) as usize]
+    }
+
+    /// Adds a chunk to the chain that ends at `next`; returns its new end.
     #[inline(never)]
-    fn grow(&mut self, bucket: &mut Bucket) {
+    fn grow(&mut self, next: u32) -> u32 {
         let chunk = match self.free {
-            0 => {
-                self.entries.push([0; CHUNK]);
-                self.older.push(0);
-                self.entries.len() as u32 - 1
-            }
-            head => {
-                self.free = self.older[head as usize - 1];
-                head - 1
+            0 => self.add_chunk(),
+            chunk => {
+                self.free = self.entries[chunk as usize];
+                chunk
             }
         };
-        self.older[chunk as usize] = bucket.chunk;
-        bucket.chunk = chunk;
+        self.entries[chunk as usize] = next;
+        chunk + 1
     }
 
-    fn drain(&mut self, bucket: &mut Bucket, out: &mut Vec<u32>) {
-        let mut left = bucket.len as usize;
-        while left > 0 {
-            let used = (left - 1) % CHUNK + 1;
-            let chunk = bucket.chunk as usize;
-            // Copying whole chunks is cheaper than copying just what is used.
-            out.extend_from_slice(&self.entries[chunk]);
-            out.truncate(out.len() - (CHUNK - used));
-            bucket.chunk = std::mem::replace(&mut self.older[chunk], self.free);
-            self.free = chunk as u32 + 1;
-            left -= used;
+    #[cold]
+    fn add_chunk(&mut self) -> u32 {
+        let (len, capacity) = (self.entries.len(), self.entries.capacity());
+        assert!(len < u32::MAX as usize - CHUNK as usize, "more than 2^32 pending events");
+        self.entries.resize(len + CHUNK as usize, 0);
+        if self.entries.capacity() != capacity {
+            ask_for_large_pages(self.entries.spare_capacity_mut());
         }
-        bucket.len = 0;
+        len as u32
+    }
+
+    #[inline]
+    fn drain(&mut self, mut next: u32, out: &mut Due) {
+        while next != 0 {
+            let chunk = (next - 1) / CHUNK * CHUNK;
+            let entries = &self.entries[chunk as usize..next as usize];
+            prefetch(&self.entries, (entries[0].saturating_sub(1) / CHUNK * CHUNK) as usize);
+            for entry in &entries[1..] {
+                out[(entry >> 30) as usize].push(entry & (NUMBERS - 1));
+            }
+            next = entries[0];
+            self.entries[chunk as usize] = self.free;
+            self.free = chunk;
+        }
     }
 }
 
@@ -280,6 +319,12 @@ impl Pool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Numbers of all kinds.
+    fn entry(number: usize) -> Entry {
+        let kinds = [Kind::Network, Kind::Download, Kind::Install, Kind::Other];
+        Entry::new(kinds[number % KINDS], number as u32)
+    }
 
     proptest! {
         /// The calendar against a sorted list; slot i was entered under `ticks[i]`.
@@ -291,27 +336,28 @@ mod tests {
             let mut calendar = Calendar::new();
             let mut ticks = first;
             for (slot, tick) in ticks.iter().enumerate() {
-                calendar.insert(*tick, slot as u32);
+                calendar.insert(*tick, entry(slot));
             }
             let mut later = later.into_iter();
-            let (mut from, mut out, mut found) = (0, Vec::new(), Vec::new());
+            let (mut from, mut out, mut found) = (0, Due::default(), Vec::new());
             loop {
                 let Some(tick) = calendar.next_in_era(from) else {
                     let Some(next) = calendar.next_era() else { break };
-                    calendar.enter_era(next, &mut out);
-                    for slot in out.drain(..) {
-                        calendar.insert(ticks[slot as usize], slot);
-                    }
+                    calendar.enter_era(next);
                     from = next << NEAR_BITS;
                     continue;
                 };
-                let count = calendar.len_at(tick) as usize;
+                let count = calendar.len_at(tick);
                 calendar.drain(tick, &mut out);
-                prop_assert_eq!(out.len(), count);
-                found.extend(out.drain(..).map(|slot| (tick, slot)));
+                let drained: usize = out.iter().map(Vec::len).sum();
+                prop_assert_eq!(drained.min(CHUNK as usize), count);
+                for (kind, list) in out.iter_mut().enumerate() {
+                    prop_assert!(list.iter().all(|number| *number as usize % KINDS == kind));
+                    found.extend(list.drain(..).map(|number| (tick, number)));
+                }
                 // An entry made on the way, as devices do.
                 if let Some(ahead) = later.next() {
-                    calendar.insert(tick + 1 + ahead, ticks.len() as u32);
+                    calendar.insert(tick + 1 + ahead, entry(ticks.len()));
                     ticks.push(tick + 1 + ahead);
                 }
                 from = tick + 1;

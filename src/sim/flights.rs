@@ -1,45 +1,124 @@
 //! Tasks under way: what devices report, and what the scheduler makes of it.
 
-use crate::fleet::{Attempt, Presence, Report, Stage, Verdict};
-use crate::model::{Span, Time};
+use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
+use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, TaskState};
 use crate::scheduler::{Effect, Input, Task};
 
+use super::calendar::{Entry, Kind};
 use super::outcome::{LatencyKind, MAX_ATTEMPT_COUNTED, Tally};
+use super::prefetch::prefetch;
 use super::records::Flight;
 use super::shard::Shard;
+use super::world::World;
+
+/// Flights whose records are fetched together.
+const GROUP: usize = 32;
+
+/// A device with a task under way, taken out of its records while it runs.
+pub(super) struct Active {
+    device: DeviceId,
+    /// Where its flight belongs.
+    index: u32,
+    presence: Presence,
+    flight: Flight,
+}
+
+impl Active {
+    #[inline(always)]
+    fn cohort(&self) -> CohortId {
+        self.presence.cohort()
+    }
+
+    #[inline(always)]
+    fn luck<'a>(&self, world: &'a World) -> Luck<'a> {
+        world.luck(self.device, self.cohort(), self.flight.attempt.version)
+    }
+}
+
+/// What becomes of a flight after an event.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    GoesOn,
+    Over,
+}
 
 impl Shard<'_> {
-    /// The offer leaves at `now`; the device has been eligible for it since `eligible`.
-    pub(super) fn push(&mut self, slot: u32, now: Time, eligible: Time) {
-        let world = self.world;
-        let device = self.records.device(slot);
-        let presence = *self.records.presence(slot);
-        let cohort = presence.cohort();
-        let (mut task, version) = match presence.flight {
-            Presence::NO_FLIGHT => (Task::default(), world.version_of(device, cohort)),
-            index => {
-                let flight = self.records.flight(index);
-                (std::mem::take(&mut flight.task), flight.attempt.version)
+    /// Fetches the first flights of a list.
+    pub(super) fn expect_flights(&self, list: &[u32]) {
+        let flights = self.records.flights();
+        list.iter().take(GROUP).for_each(|index| prefetch(flights, *index as usize));
+    }
+
+    /// Runs the flights of a list to `end`; the first were fetched by
+    /// [`Shard::expect_flights`].
+    pub(super) fn run_flights(&mut self, list: &[u32], end: Time) {
+        for (at, group) in list.chunks(GROUP).enumerate() {
+            for index in group {
+                let slot = self.records.flights()[*index as usize].slot as usize;
+                self.records.prefetch(slot);
             }
-        };
-        let before = task.state();
-        task.handle(now, Input::Pushed, &world.policy);
-        let number = task.attempt();
-        let after = task.state();
-        let luck = world.luck(device, cohort, version);
-        let (attempt, report) = Attempt::offer(now, presence.online(), number, version, &luck);
-        let flight = Flight { attempt, task };
-        let index = match presence.flight {
-            Presence::NO_FLIGHT => self.records.add_flight(flight),
-            index => {
-                *self.records.flight(index) = flight;
-                index
-            }
-        };
-        let presence = self.records.presence(slot);
+            self.expect_flights(&list[((at + 1) * GROUP).min(list.len())..]);
+            group.iter().for_each(|index| self.run_flight(*index, end));
+        }
+    }
+
+    /// Handles all timers of the flight's device before `end`.
+    #[inline(always)]
+    pub(super) fn run_flight(&mut self, index: u32, end: Time) {
+        let flight = self.records.flights()[index as usize].clone();
+        if flight.slot == Flight::NO_DEVICE {
+            return;
+        }
+        let presence = *self.records.presence(flight.slot);
+        let device = self.records.device(flight.slot);
+        let active = Active { device, index, presence, flight };
+        if active.next_due() < end {
+            self.run_active(active, end);
+        }
+    }
+
+    /// The device with its flight, a new one if it has none.
+    #[inline(always)]
+    pub(super) fn take_off(
+        &mut self,
+        slot: u32,
+        device: DeviceId,
+        mut presence: Presence,
+    ) -> Active {
+        if presence.flight != Presence::NO_FLIGHT {
+            let flight = self.records.flights()[presence.flight as usize].clone();
+            return Active { device, index: presence.flight, presence, flight };
+        }
+        let index = self.records.reserve_flight();
         presence.flight = index;
-        presence.set_stage(Stage::Pushed);
+        let attempt = Attempt::none(self.world.version_of(device, presence.cohort()));
+        let flight = Flight { attempt, task: Task::default(), slot };
+        Active { device, index, presence, flight }
+    }
+
+    /// The offer leaves at `now`; the device has been eligible for it since `eligible`. Runs
+    /// the device on to `end`.
+    #[inline(always)]
+    pub(super) fn push(&mut self, mut active: Active, now: Time, eligible: Time, end: Time) {
+        self.offer(&mut active, now, eligible);
+        self.run_active(active, end);
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, active: &mut Active, now: Time, eligible: Time) {
+        let world = self.world;
+        let cohort = active.cohort();
+        let before = active.flight.task.state();
+        active.flight.task.handle(now, Input::Pushed, &world.policy);
+        let number = active.flight.task.attempt();
+        let after = active.flight.task.state();
+        let luck = active.luck(world);
+        let version = active.flight.attempt.version;
+        let online = active.presence.online();
+        let (attempt, report) = Attempt::offer(now, online, number, version, &luck);
+        active.flight.attempt = attempt;
+        active.presence.set_stage(Stage::Pushed);
         self.events.pushes += 1;
         if before != after {
             self.moved(cohort, before, after);
@@ -49,79 +128,162 @@ impl Shard<'_> {
         tally.retries += u64::from(number > 1);
         record(tally, LatencyKind::EligibleToPushed, now.since(eligible));
         if let Some(Report::Progress { took }) = report {
-            let presence = *self.records.presence(slot);
-            self.hear_progress(presence, now, took);
+            self.hear_progress(active, now, took);
         }
     }
 
-    fn hear_progress(&mut self, presence: Presence, now: Time, took: Span) {
-        self.hear(presence, now, Input::Progress { percent: 0 });
-        record(self.tally(presence.cohort()), LatencyKind::PushedToProgress, took);
+    /// Handles the device's timers before `end`, in order; with equal times the attempt comes
+    /// before the network, and both before the deadline. Then puts it back into its records.
+    #[inline(always)]
+    fn run_active(&mut self, mut active: Active, end: Time) {
+        loop {
+            let (attempt, network) = (active.flight.attempt.due(), active.presence.until());
+            let deadline = active.flight.task.next_deadline();
+            let due = attempt.min(network).min(deadline);
+            if due >= end {
+                return self.put_back(active);
+            }
+            let fate = if attempt == due {
+                self.step_attempt(&mut active, due)
+            } else if network == due {
+                self.flip_active(&mut active, due);
+                Fate::GoesOn
+            } else {
+                self.strike_deadline(&mut active, due)
+            };
+            if fate == Fate::Over {
+                return self.end_flight(active, end);
+            }
+        }
     }
 
-    /// The device's attempt has something to do at `now`. Returns whether the record is kept.
-    pub(super) fn step_attempt(&mut self, slot: u32, now: Time) -> bool {
+    #[inline(always)]
+    fn put_back(&mut self, active: Active) {
+        let (timer, kind) = active.flight.next_timer();
+        if timer < active.presence.until() {
+            self.enter(timer, Entry::new(kind, active.index));
+            *self.records.presence(active.flight.slot) = active.presence;
+        } else {
+            self.settle(active.flight.slot, active.presence);
+        }
+        self.records.set_flight(active.index, active.flight);
+    }
+
+    /// Nothing can come of the flight any more: gives back its record, and the device's own
+    /// unless every device keeps one.
+    #[inline(always)]
+    fn end_flight(&mut self, active: Active, end: Time) {
+        let Active { index, mut presence, flight, .. } = active;
+        self.records.remove_flight(index);
+        if !self.records.every_device() {
+            return self.records.give_back(flight.slot);
+        }
+        presence.flight = Presence::NO_FLIGHT;
+        presence.set_stage(Stage::Idle);
+        self.run_network(flight.slot, presence, end);
+    }
+
+    /// The device comes online or goes offline.
+    #[inline(never)]
+    fn flip_active(&mut self, active: &mut Active, now: Time) {
         let world = self.world;
-        let device = self.records.device(slot);
-        let presence = *self.records.presence(slot);
-        loop {
-            let flight = self.records.flight(presence.flight);
-            let luck = world.luck(device, presence.cohort(), flight.attempt.version);
-            let Some(report) = flight.attempt.step(now, presence.online(), &luck) else { break };
-            match report {
-                Report::Rested => {
-                    self.events.timers += 1;
-                    self.retry(slot, presence.online(), now);
-                    return true;
-                }
-                Report::Progress { took } => self.hear_progress(presence, now, took),
-                Report::Downloaded { took, interruptions } => {
-                    self.events.phases += 1;
-                    if self.hear(presence, now, Input::Installing) == Effect::Late {
-                        continue;
-                    }
-                    let tally = self.tally(presence.cohort());
+        let cohort = active.cohort();
+        active.presence.flip(active.device, world.cohort(cohort), &world.streams);
+        self.events.flips += 1;
+        match (active.presence.stage(), active.presence.online()) {
+            (Stage::Waiting, true) => {
+                // R18, R26: it comes back to be tried again.
+                self.retry(active, now);
+            }
+            (Stage::Ready, false) => active.presence.set_stage(Stage::Waiting),
+            (Stage::Pushed, true) => self.reconnect(active, now),
+            (Stage::Pushed, false) => active.flight.attempt.disconnected(now),
+            (Stage::Idle | Stage::Waiting, _) | (Stage::Ready, true) => {
+                unreachable!("state and stage agree")
+            }
+        }
+    }
+
+    fn reconnect(&mut self, active: &mut Active, now: Time) {
+        let world = self.world;
+        let luck = active.luck(world);
+        let Flight { attempt, task, .. } = &mut active.flight;
+        let delivered = attempt.is_delivered_unheard();
+        let effect = task.handle(now, Input::Connected, &world.policy);
+        attempt.connected(now, &luck);
+        if effect == Effect::Repush && delivered {
+            self.tally(active.cohort()).repushes += 1;
+        }
+    }
+
+    fn hear_progress(&mut self, active: &mut Active, now: Time, took: Span) {
+        self.hear(active, now, Input::Progress { percent: 0 });
+        record(self.tally(active.cohort()), LatencyKind::PushedToProgress, took);
+    }
+
+    /// The device's attempt has something to do at `now`.
+    #[inline(always)]
+    fn step_attempt(&mut self, active: &mut Active, now: Time) -> Fate {
+        let luck = active.luck(self.world);
+        let online = active.presence.online();
+        match active.flight.attempt.step(now, online, &luck) {
+            None => return Fate::GoesOn,
+            Some(Report::Progress { took }) => {
+                self.hear_progress(active, now, took);
+                return Fate::GoesOn;
+            }
+            Some(Report::Downloaded { took, interruptions }) => {
+                self.events.phases += 1;
+                if self.hear(active, now, Input::Installing) != Effect::Late {
+                    let tally = self.tally(active.cohort());
                     tally.downloads += 1;
                     tally.downloads_uninterrupted += u64::from(interruptions == 0);
                     tally.interruptions += u64::from(interruptions);
                     record(tally, LatencyKind::Download, took);
                 }
-                Report::Result { verdict, took } => {
-                    self.events.phases += 1;
-                    self.hear_result(presence, now, verdict, took);
-                    return self.conclude(slot, presence);
-                }
-                Report::Silence => {
-                    self.events.phases += 1;
-                    self.tally(presence.cohort()).bricked += 1;
-                    return self.conclude(slot, presence);
-                }
+                return Fate::GoesOn;
+            }
+            Some(Report::Rested) => {
+                self.events.timers += 1;
+                self.retry(active, now);
+                return Fate::GoesOn;
+            }
+            Some(Report::Result { verdict, took }) => {
+                self.events.phases += 1;
+                self.hear_result(active, now, verdict, took);
+            }
+            Some(Report::Silence) => {
+                self.events.phases += 1;
+                self.tally(active.cohort()).bricked += 1;
             }
         }
-        true
+        self.fate(active)
     }
 
     /// Hands a report to the task, and keeps the counts of states.
-    fn hear(&mut self, presence: Presence, now: Time, input: Input) -> Effect {
+    #[inline(always)]
+    fn hear(&mut self, active: &mut Active, now: Time, input: Input) -> Effect {
         let world = self.world;
-        let task = &mut self.records.flight(presence.flight).task;
+        let cohort = active.cohort();
+        let task = &mut active.flight.task;
         let before = task.state();
         let effect = task.handle(now, input, &world.policy);
         let after = task.state();
         if before != after {
-            self.moved(presence.cohort(), before, after);
+            self.moved(cohort, before, after);
             if let TaskState::Failed(reason) = after {
-                self.tally(presence.cohort()).failures[reason as usize] += 1;
+                self.tally(cohort).failures[reason as usize] += 1;
             }
         }
         if effect == Effect::Late {
-            self.tally(presence.cohort()).late_reports += 1;
+            self.tally(cohort).late_reports += 1;
         }
         effect
     }
 
-    fn hear_result(&mut self, presence: Presence, now: Time, verdict: Verdict, took: Span) {
-        let cohort = presence.cohort();
+    #[inline(always)]
+    fn hear_result(&mut self, active: &mut Active, now: Time, verdict: Verdict, took: Span) {
+        let cohort = active.cohort();
         let (input, reason) = match verdict {
             Verdict::Target => (Input::TargetVersion, None),
             Verdict::WrongVersion => (Input::OtherVersion, Some(FailureReason::VersionMismatch)),
@@ -131,9 +293,9 @@ impl Shard<'_> {
             Verdict::Flash => failure(FailureReason::Flash),
             Verdict::Brick => unreachable!("a bricked device reports nothing"),
         };
-        self.change_version(presence, verdict);
-        let effect = self.hear(presence, now, input);
-        let flight = self.records.flight(presence.flight);
+        self.change_version(active, verdict);
+        let effect = self.hear(active, now, input);
+        let flight = &mut active.flight;
         if let Effect::RetryAt(at) = effect {
             flight.attempt.rest(at);
         }
@@ -153,58 +315,74 @@ impl Shard<'_> {
         }
     }
 
-    fn change_version(&mut self, presence: Presence, verdict: Verdict) {
+    #[inline(always)]
+    fn change_version(&mut self, active: &mut Active, verdict: Verdict) {
         let to = match verdict {
             Verdict::Target => self.world.versions.target,
             Verdict::WrongVersion => self.world.versions.other,
             _ => return,
         };
-        let attempt = &mut self.records.flight(presence.flight).attempt;
-        let from = std::mem::replace(&mut attempt.version, to);
+        let from = std::mem::replace(&mut active.flight.attempt.version, to);
         // One shard holds what the fleet began with; only the sum over shards is a count.
         let count = &mut self.versions;
         count[usize::from(from)] = count[usize::from(from)].wrapping_sub(1);
         count[usize::from(to)] = count[usize::from(to)].wrapping_add(1);
     }
 
-    /// R26: the retry's time has come; it is pushed, queued for a permit, or waits aside.
-    fn retry(&mut self, slot: u32, online: bool, now: Time) {
+    /// R26: the time has come to try again, or the device is back for it: it is pushed, queued
+    /// for a permit, or waits aside.
+    fn retry(&mut self, active: &mut Active, now: Time) {
         let needs_permit = self.world.policy.retry.is_none_or(|retry| retry.needs_permit);
-        if !online {
-            self.records.presence(slot).set_stage(Stage::Waiting);
+        if !active.presence.online() {
+            active.presence.set_stage(Stage::Waiting);
         } else if needs_permit {
-            self.make_ready(slot, now);
+            let slot = active.flight.slot;
+            self.make_ready(slot, active.device, &mut active.presence, now);
         } else {
-            self.push(slot, now, now);
+            self.offer(active, now, now);
         }
     }
 
-    /// R25: the deadline of the device's task has come. Returns whether the record is kept.
-    pub(super) fn strike_deadline(&mut self, slot: u32, now: Time) -> bool {
+    /// R25: the deadline of the device's task has come.
+    #[inline(never)]
+    fn strike_deadline(&mut self, active: &mut Active, now: Time) -> Fate {
         self.events.timers += 1;
-        let presence = *self.records.presence(slot);
-        self.hear(presence, now, Input::Deadline);
-        self.conclude(slot, presence)
+        self.hear(active, now, Input::Deadline);
+        self.fate(active)
     }
 
-    /// Ends the flight if nothing can come of it any more, and gives the record back if
-    /// nothing can come of the device. Returns whether the record is kept.
-    fn conclude(&mut self, slot: u32, presence: Presence) -> bool {
-        let flight = self.records.flight(presence.flight);
-        let is_final = flight.task.state().is_final();
-        let attempt_ends = flight.attempt.is_over();
+    /// Whether anything can still come of the flight.
+    fn fate(&self, active: &Active) -> Fate {
+        let Flight { attempt, task, .. } = &active.flight;
+        let is_final = task.state().is_final();
         // A silent device's task hangs on; only a deadline can end it.
-        let hangs =
-            !is_final && flight.attempt.is_silent() && flight.task.next_deadline().is_never();
-        if !(is_final && attempt_ends || hangs && !self.records.every_device()) {
-            return true;
+        let hangs = !is_final && attempt.is_silent() && task.next_deadline().is_never();
+        let over = is_final && attempt.is_over() || hangs && !self.records.every_device();
+        if over { Fate::Over } else { Fate::GoesOn }
+    }
+}
+
+impl Active {
+    #[inline(always)]
+    fn next_due(&self) -> Time {
+        self.flight.next_timer().0.min(self.presence.until())
+    }
+}
+
+impl Flight {
+    /// The earliest of its timers, and under what kind the calendar holds it.
+    #[inline(always)]
+    fn next_timer(&self) -> (Time, Kind) {
+        let (attempt, deadline) = (self.attempt.due(), self.task.next_deadline());
+        if deadline < attempt {
+            return (deadline, Kind::Other);
         }
-        self.records.remove_flight(presence.flight);
-        let own = self.records.presence(slot);
-        own.flight = Presence::NO_FLIGHT;
-        own.set_stage(Stage::Idle);
-        self.records.give_back(slot);
-        self.records.every_device()
+        let kind = match () {
+            () if self.attempt.is_downloading() => Kind::Download,
+            () if self.attempt.is_installing() => Kind::Install,
+            () => Kind::Other,
+        };
+        (attempt, kind)
     }
 }
 
@@ -213,10 +391,12 @@ fn reported_version(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Target | Verdict::WrongVersion)
 }
 
+#[inline(always)]
 fn failure(reason: FailureReason) -> (Input, Option<FailureReason>) {
     (Input::Failed(reason), Some(reason))
 }
 
+#[inline(always)]
 fn record(tally: &mut Tally, kind: LatencyKind, span: Span) {
     tally.latencies[kind as usize].record(span);
 }

@@ -14,8 +14,10 @@ pub fn reserve(records: usize) -> std::io::Result<Vec<Presence>> {
     Ok(reserved)
 }
 
+/// Advises the system to back the memory with large pages where it can.
+///
 /// With small pages, each record touched at random costs a search for its page as well.
-fn ask_for_large_pages(records: &[Presence]) {
+pub fn ask_for_large_pages<T>(records: &[T]) {
     #[cfg(target_os = "linux")]
     {
         const PAGE: usize = 4096;

@@ -4,13 +4,21 @@ use crate::fleet::{Attempt, Presence};
 use crate::model::DeviceId;
 use crate::scheduler::Task;
 
+use super::calendar::NUMBERS;
 use super::memory::reserve;
+use super::prefetch::prefetch;
 
 /// A task under way: the device's side of it and the scheduler's.
 #[derive(Clone, Debug)]
 pub struct Flight {
     pub attempt: Attempt,
     pub task: Task,
+    /// Where the device's presence lies; [`Flight::NO_DEVICE`] once the flight is over.
+    pub slot: u32,
+}
+
+impl Flight {
+    pub const NO_DEVICE: u32 = u32::MAX;
 }
 
 // A device is at most one cache line.
@@ -34,23 +42,6 @@ pub struct Records {
     free_flights: Vec<u32>,
 }
 
-/// Whose record lies in which slot.
-#[derive(Clone, Copy)]
-pub enum Names<'a> {
-    Strided { shard: u32, shards: u32 },
-    Listed(&'a [DeviceId]),
-}
-
-impl Names<'_> {
-    #[inline(always)]
-    pub fn device(&self, slot: u32) -> DeviceId {
-        match self {
-            Names::Strided { shard, shards } => DeviceId(slot * shards + shard),
-            Names::Listed(devices) => devices[slot as usize],
-        }
-    }
-}
-
 impl Records {
     /// # Errors
     /// If the system refuses the address space.
@@ -60,15 +51,16 @@ impl Records {
         devices: u32,
         every_device: bool,
     ) -> std::io::Result<Records> {
-        let own = u64::from(devices) + u64::from(shards) - 1 - u64::from(shard);
+        let own =
+            (u64::from(devices) + u64::from(shards) - 1 - u64::from(shard)) / u64::from(shards);
+        if every_device && own > u64::from(NUMBERS) {
+            let message = "more than 2^30 devices per thread with run.every_flip";
+            return Err(std::io::Error::new(std::io::ErrorKind::OutOfMemory, message));
+        }
         Ok(Records {
             shard,
             shards,
-            presences: if every_device {
-                reserve((own / u64::from(shards)) as usize)?
-            } else {
-                vec![]
-            },
+            presences: if every_device { reserve(own as usize)? } else { vec![] },
             devices: Vec::new(),
             free: Vec::new(),
             every_device,
@@ -81,19 +73,18 @@ impl Records {
         self.every_device
     }
 
-    /// All presences, whose they are, and all flights; for loops that use one after another.
-    #[inline(always)]
-    pub fn parts(&mut self) -> (&mut [Presence], Names<'_>, &[Flight]) {
-        let names = match self.every_device {
-            true => Names::Strided { shard: self.shard, shards: self.shards },
-            false => Names::Listed(&self.devices),
-        };
-        (&mut self.presences, names, &self.flights)
-    }
-
     #[inline(always)]
     pub fn presences(&mut self) -> &mut [Presence] {
         &mut self.presences
+    }
+
+    /// Fetches what [`Records::presence`] and [`Records::device`] will read.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: usize) {
+        prefetch(&self.presences, slot);
+        if !self.every_device {
+            prefetch(&self.devices, slot);
+        }
     }
 
     #[inline(always)]
@@ -125,6 +116,7 @@ impl Records {
                 self.presences[slot as usize] = presence;
             }
             None => {
+                assert!(slot < NUMBERS, "more than 2^30 devices per thread with something to do");
                 self.devices.push(device);
                 self.presences.push(presence);
             }
@@ -141,25 +133,35 @@ impl Records {
         }
     }
 
-    pub fn add_flight(&mut self, flight: Flight) -> u32 {
-        match self.free_flights.pop() {
-            Some(index) => {
-                self.flights[index as usize] = flight;
-                index
-            }
-            None => {
-                self.flights.push(flight);
-                self.flights.len() as u32 - 1
-            }
-        }
+    /// A place for a flight, to be filled with [`Records::set_flight`].
+    #[inline(always)]
+    pub fn reserve_flight(&mut self) -> u32 {
+        self.free_flights.pop().unwrap_or(self.flights.len() as u32)
     }
 
     #[inline(always)]
-    pub fn flight(&mut self, index: u32) -> &mut Flight {
-        &mut self.flights[index as usize]
+    pub fn set_flight(&mut self, index: u32, flight: Flight) {
+        match self.flights.get_mut(index as usize) {
+            Some(place) => *place = flight,
+            None => self.add_flight(index, flight),
+        }
     }
 
+    #[inline(never)]
+    fn add_flight(&mut self, index: u32, flight: Flight) {
+        assert!(index as usize == self.flights.len() && index < NUMBERS, "too many flights");
+        self.flights.push(flight);
+    }
+
+    #[inline(always)]
+    pub fn flights(&self) -> &[Flight] {
+        &self.flights
+    }
+
+    /// Ends a flight; calendar entries that are left find nobody in it.
+    #[inline(always)]
     pub fn remove_flight(&mut self, index: u32) {
+        self.flights[index as usize].slot = Flight::NO_DEVICE;
         self.free_flights.push(index);
     }
 }

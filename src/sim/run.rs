@@ -15,7 +15,7 @@ use super::outcome::{CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, T
 use super::records::Records;
 use super::sampler::Sampler;
 use super::setup::{self, Targets};
-use super::shard::Shard;
+use super::shard::{Listed, Shard};
 use super::world::World;
 
 /// How to run, as opposed to what: none of it changes the result.
@@ -71,7 +71,6 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
             workers: &workers,
             dispatcher: Dispatcher::new(limiter, world.offline, selection),
             sampler: Sampler::new(every, world.versions.names.clone()),
-            turns: Vec::new(),
             ready: Vec::new(),
             options,
         };
@@ -161,7 +160,6 @@ struct Coordinator<'a, 'w, 'o> {
     workers: &'a [Thread],
     dispatcher: Dispatcher,
     sampler: Sampler,
-    turns: Vec<Turn>,
     ready: Vec<Ready>,
     options: Options<'o>,
 }
@@ -172,20 +170,42 @@ struct View<'a, 'b, 'w> {
     tick: u64,
 }
 
+impl<'w> View<'_, '_, 'w> {
+    #[inline(always)]
+    fn shard(&mut self, device: DeviceId) -> &mut Shard<'w> {
+        let shards = self.shards.len() as u32;
+        // A division costs more than all else here.
+        let at = if shards == 1 { 0 } else { device.0 % shards };
+        &mut self.shards[at as usize]
+    }
+}
+
 impl FleetView for View<'_, '_, '_> {
+    #[inline(always)]
     fn is_online(&mut self, device: DeviceId) -> bool {
-        let at = device.0 as usize % self.shards.len();
-        self.shards[at].is_online(device, self.tick)
+        let tick = self.tick;
+        self.shard(device).is_online(device, tick)
     }
 
+    #[inline(always)]
     fn is_still_ready(&mut self, ready: &Ready) -> bool {
-        let at = ready.device.0 as usize % self.shards.len();
-        self.shards[at].is_still_ready(ready)
+        self.shard(ready.device).is_still_ready(ready)
     }
 
+    #[inline(always)]
+    fn take(&mut self, turn: Turn) {
+        match turn {
+            Turn::List { device, at, online } => {
+                self.shard(device).inbox.listed.push(Listed { device, at, online });
+            }
+            Turn::Aside { device } => self.shard(device).inbox.aside.push(device),
+            Turn::Ready { ready, at } => self.shard(ready.device).inbox.ready.push((ready, at)),
+        }
+    }
+
+    #[inline(always)]
     fn expect(&mut self, ready: &Ready) {
-        let at = ready.device.0 as usize % self.shards.len();
-        self.shards[at].expect(ready);
+        self.shard(ready.device).expect(ready);
     }
 }
 
@@ -225,11 +245,7 @@ impl Coordinator<'_, '_, '_> {
         self.dispatcher.add_ready(&mut self.ready);
         loop {
             let mut view = View { shards: &mut shards, tick };
-            let more = self.dispatcher.plan(from, to, &mut view, &mut self.turns, TURNS_AT_ONCE);
-            for turn in self.turns.drain(..) {
-                let at = turn.device().0 as usize % shards.len();
-                shards[at].inbox.push(turn);
-            }
+            let more = self.dispatcher.plan(from, to, &mut view, TURNS_AT_ONCE);
             if !more || self.options.stop.load(Ordering::Relaxed) {
                 return;
             }

@@ -3,37 +3,55 @@
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::{QueueCause, TaskState};
-use crate::scheduler::{Effect, Input, OfflineTurn, Ready, Turn};
+use crate::scheduler::{OfflineTurn, Ready};
 
-use super::calendar::{Calendar, Entering, era};
+use super::calendar::{Calendar, Due, Entering, Entry, Kind, era};
 use super::outcome::{Events, LatencyKind, Tally};
 use super::prefetch::prefetch;
 use super::records::Records;
 use super::world::World;
 
 /// How many devices ahead of its use a record is fetched: enough work for a memory latency.
-const AHEAD: usize = 16;
+pub(super) const AHEAD: usize = 40;
 
-/// Lists that are filled and emptied in each tick; kept, so that nothing is allocated.
+/// Turns to carry out, by what is to be done.
 #[derive(Debug, Default)]
-struct Scratch {
-    due: Vec<u32>,
-    /// Devices with more than their network.
-    busy: Vec<u32>,
+pub struct Inbox {
+    /// Devices whose turn on the list came while they were offline.
+    pub aside: Vec<DeviceId>,
+    pub listed: Vec<Listed>,
+    /// Devices from the ready queue, with the instants of their permits.
+    pub ready: Vec<(Ready, Time)>,
+}
+
+/// A device whose turn on the list has come, with the instant of its permit.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    pub device: DeviceId,
+    pub at: Time,
+    pub online: bool,
+}
+
+impl Inbox {
+    fn len(&self) -> usize {
+        self.aside.len() + self.listed.len() + self.ready.len()
+    }
 }
 
 /// One shard: its devices, their future, and what became of them so far.
 ///
 /// # Invariants
-/// Nothing in it depends on another shard, nor on the order of devices within a tick.
+/// Nothing in it depends on another shard, nor on the order of devices within a tick. Between
+/// two calls the calendar holds every device under the earliest of its timers.
 #[derive(Debug)]
 pub struct Shard<'w> {
     pub(super) world: &'w World,
     pub(super) records: Records,
     calendar: Calendar,
+    entering: Entering,
     tick: u64,
     /// Turns to carry out at the beginning of the next [`Shard::run`].
-    pub inbox: Vec<Turn>,
+    pub inbox: Inbox,
     /// Devices that became ready since the coordinator took them last.
     pub ready: Vec<Ready>,
     /// By cohort.
@@ -45,7 +63,10 @@ pub struct Shard<'w> {
     pub cut_off: bool,
     /// Tasks that are not final.
     pub open: u64,
-    scratch: Scratch,
+    /// What a tick holds; kept, so that nothing is allocated.
+    due: Due,
+    /// Devices with more than their network; kept likewise.
+    busy: Vec<u32>,
 }
 
 impl<'w> Shard<'w> {
@@ -56,13 +77,15 @@ impl<'w> Shard<'w> {
             world,
             records,
             calendar: Calendar::new(),
+            entering: Entering::new(),
             tick: 0,
-            inbox: Vec::new(),
+            inbox: Inbox::default(),
             ready: Vec::new(),
             events: Events::default(),
             cut_off: false,
             open: 0,
-            scratch: Scratch::default(),
+            due: Due::default(),
+            busy: Vec::new(),
         }
     }
 
@@ -75,11 +98,10 @@ impl<'w> Shard<'w> {
         for slot in 0..self.records.presences().len() as u32 {
             let device = self.records.device(slot);
             let id = world.cohort_of(device);
-            let presence =
-                Presence::first(device, id, Time::ZERO, world.cohort(id), &world.streams);
-            *self.records.presence(slot) = presence;
-            self.enter(slot, presence.until());
+            let first = Presence::first(device, id, Time::ZERO, world.cohort(id), &world.streams);
+            self.settle(slot, first);
         }
+        self.entering.flush(&mut self.calendar);
     }
 
     /// Nothing is lost and nothing counted twice.
@@ -105,251 +127,182 @@ impl<'w> Shard<'w> {
             true => self.calendar.len_at(tick),
             false => self.calendar.len_of_era(tick),
         };
-        entries as usize + self.inbox.len()
+        entries + self.inbox.len()
     }
 
     /// Carries out the turns of the inbox, in `tick`; the rest of the tick is still to come.
     pub fn take_turns(&mut self, tick: u64) {
-        self.seek(tick);
+        if era(tick) != era(self.tick) {
+            self.calendar.enter_era(era(tick));
+        }
+        self.tick = tick;
         let end = self.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
-        for at in 0..inbox.len() {
-            if let Some(Turn::Ready { ready, .. }) = inbox.get(at + AHEAD) {
-                prefetch(self.records.presences(), ready.slot as usize);
+        inbox.aside.drain(..).for_each(|device| self.set_aside(device));
+        inbox.listed.drain(..).for_each(|listed| self.take_turn(listed, end));
+        for at in 0..inbox.ready.len() {
+            if let Some((ready, _)) = inbox.ready.get(at + AHEAD) {
+                self.records.prefetch(ready.slot as usize);
             }
-            self.take_turn(inbox[at], end);
+            let (ready, at) = inbox.ready[at];
+            if self.run_to(ready.slot, Time(at.0 + 1)) {
+                self.grant(ready.slot, ready.device, at, ready.since, end);
+            }
         }
-        inbox.clear();
+        inbox.ready.clear();
         self.inbox = inbox;
+        self.entering.flush(&mut self.calendar);
     }
 
     /// Carries out the turns of the inbox, and all events up to the end of `tick`.
     pub fn run(&mut self, tick: u64) {
         self.take_turns(tick);
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.due.clear();
-        self.calendar.drain(tick, &mut scratch.due);
+        let mut due = std::mem::take(&mut self.due);
+        self.calendar.drain(tick, &mut due);
         self.calendar.prefetch_chain(tick + 1);
-        self.run_due(&mut scratch, self.world.ticks.start(tick + 1));
-        self.scratch = scratch;
+        let end = self.world.ticks.start(tick + 1);
+        let [networks, flights @ ..] = &due;
+        flights.iter().for_each(|list| self.expect_flights(list));
+        self.run_alone(networks, end);
+        flights.iter().for_each(|list| self.run_flights(list, end));
+        self.run_busy(end);
+        due.iter_mut().for_each(Vec::clear);
+        self.due = due;
+        self.entering.flush(&mut self.calendar);
         self.ready.sort_unstable();
     }
 
-    /// Goes to `tick`, and sorts what was entered from afar into its ticks.
-    fn seek(&mut self, tick: u64) {
-        let far = era(tick) != era(self.tick);
-        self.tick = tick;
-        if !far {
-            return;
-        }
-        let mut moved = Vec::new();
-        self.calendar.enter_era(era(tick), &mut moved);
-        for at in 0..moved.len() {
-            let ahead = moved.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize);
-            prefetch(self.records.presences(), ahead);
-            let due = self.next_due(moved[at]);
-            // Whoever is due in another era is entered there; this entry has become void.
-            if era(self.world.ticks.of(due)) == era(tick) {
-                self.enter(moved[at], due);
-            }
-        }
-    }
-
-    /// Runs each due device to `end`, the end of the tick; void entries are passed over.
-    fn run_due(&mut self, scratch: &mut Scratch, end: Time) {
-        let Scratch { due, busy } = scratch;
-        busy.clear();
-        let mut entering = Entering::new();
-        self.run_alone(due, busy, end, &mut entering);
-        for &slot in &*busy {
-            let due = self.next_due(slot);
-            if due < end
-                && let Some(due) = self.run_from(slot, due, end)
-            {
-                if due < self.world.until {
-                    entering.push(&mut self.calendar, self.world.ticks.of(due), slot);
-                }
-                self.cut_off |= self.is_cut_off(due);
-            }
-        }
-        entering.finish(&mut self.calendar);
-    }
-
     /// Runs the devices that have nothing but their network to `end`; lists the others.
-    ///
-    /// The records of later devices, and the flights of those listed, are fetched on the way,
-    /// evenly spread, since the processor follows only a dozen fetches at a time.
-    fn run_alone(&mut self, due: &[u32], busy: &mut Vec<u32>, end: Time, entering: &mut Entering) {
-        let Shard { world, records, calendar, events, cut_off, .. } = self;
-        let (presences, names, flights) = records.parts();
-        due.iter().take(AHEAD).for_each(|slot| prefetch(presences, *slot as usize));
-        for (at, &slot) in due.iter().enumerate() {
-            prefetch(presences, due.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
-            let place = &mut presences[slot as usize];
-            let mut presence = *place;
-            if !presence.is_alone() {
-                // A flight may begin in one cache line and end in the next.
-                prefetch(flights, presence.flight as usize);
-                prefetch(flights, presence.flight.wrapping_add(1) as usize);
-                busy.push(slot);
-                continue;
-            }
+    fn run_alone(&mut self, list: &[u32], end: Time) {
+        let Shard { world, records, calendar, entering, events, cut_off, busy, .. } = self;
+        list.iter().take(AHEAD).for_each(|slot| records.prefetch(*slot as usize));
+        for (at, &slot) in list.iter().enumerate() {
+            let ahead = list.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize);
+            records.prefetch(ahead);
+            let mut presence = *records.presence(slot);
             if presence.until() >= end {
                 continue;
             }
-            let device = names.device(slot);
+            if !presence.is_alone() {
+                prefetch(records.flights(), presence.flight as usize);
+                busy.push(slot);
+                continue;
+            }
+            let device = records.device(slot);
             let cohort = world.cohort(presence.cohort());
             while presence.until() < end {
                 presence.flip(device, cohort, &world.streams);
                 events.flips += 1;
             }
-            *place = presence;
+            presence.set_entered();
+            *records.presence(slot) = presence;
             let until = presence.until();
             if until < world.until {
-                entering.push(calendar, world.ticks.of(until), slot);
+                let entry = Entry::new(Kind::Network, slot);
+                entering.push(calendar, world.ticks.of(until), entry);
             }
             *cut_off |= until >= world.until && !until.is_never();
         }
     }
 
-    /// Enters the device under the tick of its next timer.
-    #[inline(always)]
-    fn enter(&mut self, slot: u32, due: Time) {
-        if due < self.world.until {
-            self.calendar.insert(self.world.ticks.of(due), slot);
-        }
-        self.cut_off |= self.is_cut_off(due);
-    }
-
-    /// Whether a timer lies beyond the end of the run.
-    fn is_cut_off(&self, due: Time) -> bool {
-        due >= self.world.until && !due.is_never()
-    }
-
-    /// The earliest of the device's timers.
-    fn next_due(&mut self, slot: u32) -> Time {
-        let presence = *self.records.presence(slot);
-        match presence.flight {
-            Presence::NO_FLIGHT => presence.until(),
-            flight => {
-                let flight = self.records.flight(flight);
-                let due = flight.attempt.due().min(flight.task.next_deadline());
-                presence.until().min(due)
-            }
-        }
-    }
-
-    /// Handles the device's timers before `end`, in order, the first of them at `due`; with
-    /// equal times the attempt comes before the network, and both before the deadline. Returns
-    /// its next timer, or nothing if its record was given back.
-    fn run_from(&mut self, slot: u32, mut due: Time, end: Time) -> Option<Time> {
-        while due < end {
+    /// Runs the listed devices, whose network is due but not all there is.
+    fn run_busy(&mut self, end: Time) {
+        let mut busy = std::mem::take(&mut self.busy);
+        for slot in busy.drain(..) {
             let presence = *self.records.presence(slot);
-            let kept = if presence.flight == Presence::NO_FLIGHT {
-                self.flip(slot, due);
-                true
-            } else if self.records.flight(presence.flight).attempt.due() == due {
-                self.step_attempt(slot, due)
-            } else if presence.until() == due {
-                self.flip(slot, due);
-                true
-            } else {
-                self.strike_deadline(slot, due)
-            };
-            if !kept {
-                return None;
+            match presence.flight {
+                Presence::NO_FLIGHT => self.run_network(slot, presence, end),
+                flight => self.run_flight(flight, end),
             }
-            due = self.next_due(slot);
         }
-        Some(due)
+        self.busy = busy;
     }
 
-    /// The device comes online or goes offline.
-    fn flip(&mut self, slot: u32, now: Time) {
-        let world = self.world;
-        let device = self.records.device(slot);
-        let presence = self.records.presence(slot);
-        let cohort = presence.cohort();
-        presence.flip(device, world.cohort(cohort), &world.streams);
-        self.events.flips += 1;
-        let presence = *presence;
-        match (presence.stage(), presence.online()) {
-            (Stage::Idle, _) => {}
-            (Stage::Waiting, true) => self.returned(slot, now),
-            (Stage::Ready, false) => {
-                self.records.presence(slot).set_stage(Stage::Waiting);
-                if presence.flight == Presence::NO_FLIGHT {
+    /// Runs a device without a flight to `end`.
+    pub(super) fn run_network(&mut self, slot: u32, mut presence: Presence, end: Time) {
+        while presence.until() < end {
+            let now = presence.until();
+            let device = self.records.device(slot);
+            let cohort = presence.cohort();
+            presence.flip(device, self.world.cohort(cohort), &self.world.streams);
+            self.events.flips += 1;
+            match (presence.stage(), presence.online()) {
+                (Stage::Idle, _) => {}
+                (Stage::Waiting, true) => {
+                    // R18: it waited aside and comes back.
+                    self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
+                    self.make_ready(slot, device, &mut presence, now);
+                }
+                (Stage::Ready, false) => {
+                    presence.set_stage(Stage::Waiting);
                     self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
                 }
+                (Stage::Waiting, false) | (Stage::Ready, true) | (Stage::Pushed, _) => {
+                    unreachable!("state and stage agree")
+                }
             }
-            (Stage::Pushed, online) => self.reconnect(slot, presence, online, now),
-            (Stage::Waiting, false) | (Stage::Ready, true) => unreachable!("state and stage agree"),
         }
+        self.settle(slot, presence);
     }
 
-    /// R18: a device that waited aside comes back.
-    fn returned(&mut self, slot: u32, now: Time) {
-        let presence = *self.records.presence(slot);
-        if presence.flight == Presence::NO_FLIGHT {
-            self.requeue(presence.cohort(), QueueCause::Offline, QueueCause::RateLimited);
-        } else if !self.world.policy.retry.is_none_or(|retry| retry.needs_permit) {
-            return self.push(slot, now, now);
+    /// Keeps the presence, and sees to it that the calendar knows when its period ends.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, slot: u32, mut presence: Presence) {
+        if !presence.is_entered() {
+            presence.set_entered();
+            self.enter(presence.until(), Entry::new(Kind::Network, slot));
         }
-        self.make_ready(slot, now);
+        *self.records.presence(slot) = presence;
     }
 
-    pub(super) fn make_ready(&mut self, slot: u32, now: Time) {
-        let device = self.records.device(slot);
-        let presence = self.records.presence(slot);
+    /// Enters a timer, unless it lies beyond the end of the run.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, due: Time, entry: Entry) {
+        if due < self.world.until {
+            self.entering.push(&mut self.calendar, self.world.ticks.of(due), entry);
+        }
+        self.cut_off |= due >= self.world.until && !due.is_never();
+    }
+
+    pub(super) fn make_ready(
+        &mut self,
+        slot: u32,
+        device: DeviceId,
+        presence: &mut Presence,
+        now: Time,
+    ) {
         presence.set_stage(Stage::Ready);
-        let period = presence.periods;
-        self.ready.push(Ready { since: now, device, slot, period });
+        self.ready.push(Ready { since: now, device, slot, period: presence.periods });
     }
 
-    fn reconnect(&mut self, slot: u32, presence: Presence, online: bool, now: Time) {
-        let world = self.world;
-        let device = self.records.device(slot);
-        let flight = self.records.flight(presence.flight);
-        if !online {
-            return flight.attempt.disconnected(now);
+    /// Handles all timers of the device before `end`. Returns whether its record is kept.
+    #[inline(always)]
+    fn run_to(&mut self, slot: u32, end: Time) -> bool {
+        let presence = *self.records.presence(slot);
+        match presence.flight {
+            Presence::NO_FLIGHT if presence.until() >= end => return true,
+            Presence::NO_FLIGHT => self.run_network(slot, presence, end),
+            flight => self.run_flight(flight, end),
         }
-        let delivered = flight.attempt.is_delivered_unheard();
-        let effect = flight.task.handle(now, Input::Connected, &world.policy);
-        let luck = world.luck(device, presence.cohort(), flight.attempt.version);
-        flight.attempt.connected(now, &luck);
-        if effect == Effect::Repush && delivered {
-            self.tally(presence.cohort()).repushes += 1;
-        }
+        self.records.every_device() || self.records.presence(slot).stage() != Stage::Idle
     }
 
-    fn take_turn(&mut self, turn: Turn, end: Time) {
-        match turn {
-            Turn::Ready { ready, at } => {
-                let before = self.next_due(ready.slot);
-                if self.run_from(ready.slot, before, Time(at.0 + 1)).is_some() {
-                    self.grant(ready.slot, at, ready.since, before, end);
-                }
-            }
-            Turn::Aside { device } => self.set_aside(device),
-            Turn::List { device, at, online } => {
-                let cohort = self.world.cohort_of(device);
-                let tally = self.tally(cohort);
-                tally.turns += 1;
-                tally.online_at_turn += u64::from(online);
-                match self.first_touch(device) {
-                    Some(slot) => {
-                        // A new record is not in the calendar yet.
-                        let entered = self.records.every_device();
-                        let due = self.next_due(slot);
-                        let before = if entered { due } else { Time::NEVER };
-                        self.run_from(slot, due, Time(at.0 + 1));
-                        self.records.presence(slot).set_stage(Stage::Ready);
-                        self.grant(slot, at, Time::ZERO, before, end);
-                    }
-                    None => self.offer_in_vain(cohort, at),
-                }
-            }
+    fn take_turn(&mut self, listed: Listed, end: Time) {
+        let Listed { device, at, online } = listed;
+        let cohort = self.world.cohort_of(device);
+        let tally = self.tally(cohort);
+        tally.turns += 1;
+        tally.online_at_turn += u64::from(online);
+        let Some((slot, mut presence)) = self.first_touch(device) else {
+            return self.offer_in_vain(cohort, at);
+        };
+        while presence.until() <= at {
+            presence.flip(device, self.world.cohort(cohort), &self.world.streams);
+            self.events.flips += 1;
         }
+        presence.set_stage(Stage::Ready);
+        *self.records.presence(slot) = presence;
+        self.grant(slot, device, at, Time::ZERO, end);
     }
 
     /// R18: a listed device that is offline at its turn waits aside.
@@ -357,26 +310,25 @@ impl<'w> Shard<'w> {
         let cohort = self.world.cohort_of(device);
         self.tally(cohort).turns += 1;
         self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
-        if let Some(slot) = self.first_touch(device) {
-            self.records.presence(slot).set_stage(Stage::Waiting);
-            if !self.records.every_device() {
-                let due = self.records.presence(slot).until();
-                self.enter(slot, due);
-            }
+        if let Some((slot, mut presence)) = self.first_touch(device) {
+            presence.set_stage(Stage::Waiting);
+            self.settle(slot, presence);
         }
     }
 
     /// The device's record; none if it has none and never will do anything.
-    fn first_touch(&mut self, device: DeviceId) -> Option<u32> {
+    #[inline(always)]
+    fn first_touch(&mut self, device: DeviceId) -> Option<(u32, Presence)> {
         if self.records.every_device() {
-            return Some(self.records.slot_of(device));
+            let slot = self.records.slot_of(device);
+            return Some((slot, *self.records.presence(slot)));
         }
         let world = self.world;
         let now = world.ticks.start(self.tick);
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
         let gone = !presence.online() && presence.until().is_never();
-        (!gone).then(|| self.records.make(device, presence))
+        (!gone).then(|| (self.records.make(device, presence), presence))
     }
 
     /// Store-and-forward for a device that never returns: the permit is spent all the same.
@@ -390,32 +342,27 @@ impl<'w> Shard<'w> {
     }
 
     /// The device's permit has come: pushes it, and runs it on to the end of the tick.
-    ///
-    /// `before` is the timer under which the calendar already holds the device.
-    fn grant(&mut self, slot: u32, at: Time, eligible: Time, before: Time, end: Time) {
-        let presence = *self.records.presence(slot);
+    #[inline(always)]
+    fn grant(&mut self, slot: u32, device: DeviceId, at: Time, eligible: Time, end: Time) {
+        let mut presence = *self.records.presence(slot);
         let first = presence.flight == Presence::NO_FLIGHT;
         let keeps = first && self.world.offline == OfflineTurn::StoreAndForward;
         match presence.stage() {
-            Stage::Ready if presence.online() || keeps => self.push(slot, at, eligible),
+            Stage::Ready if presence.online() || keeps => {
+                let flight = self.take_off(slot, device, presence);
+                return self.push(flight, at, eligible, end);
+            }
             // R15: it went offline since the boundary, or its deadline struck: the permit lapses.
             Stage::Ready => {
-                self.records.presence(slot).set_stage(Stage::Waiting);
+                presence.set_stage(Stage::Waiting);
+                self.settle(slot, presence);
                 self.requeue(presence.cohort(), QueueCause::RateLimited, QueueCause::Offline);
-                self.tally(presence.cohort()).lapsed_permits += 1;
             }
-            Stage::Waiting | Stage::Idle => {
-                self.tally(presence.cohort()).lapsed_permits += 1;
-            }
+            Stage::Waiting | Stage::Idle => {}
             Stage::Pushed => unreachable!("nobody is pushed twice at once"),
         }
-        let due = self.next_due(slot);
-        if let Some(due) = self.run_from(slot, due, end) {
-            let ticks = self.world.ticks;
-            if before.is_never() || before < end || ticks.of(before) != ticks.of(due) {
-                self.enter(slot, due);
-            }
-        }
+        self.tally(presence.cohort()).lapsed_permits += 1;
+        self.run_to(slot, end);
     }
 
     pub(super) fn requeue(&mut self, cohort: CohortId, from: QueueCause, to: QueueCause) {
@@ -435,11 +382,13 @@ impl<'w> Shard<'w> {
     }
 
     /// Fetches what [`Shard::is_still_ready`] will look at.
-    pub fn expect(&mut self, ready: &Ready) {
-        prefetch(self.records.presences(), ready.slot as usize);
+    #[inline(always)]
+    pub fn expect(&self, ready: &Ready) {
+        self.records.prefetch(ready.slot as usize);
     }
 
     /// Whether the device has been online and waiting since the entry was made.
+    #[inline(always)]
     pub fn is_still_ready(&mut self, ready: &Ready) -> bool {
         let device = self.records.device(ready.slot);
         let presence = self.records.presence(ready.slot);

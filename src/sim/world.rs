@@ -88,7 +88,7 @@ impl Devices {
 impl World {
     /// Cohorts of generated devices alternate in proportion to their shares (multiples of the
     /// golden ratio are spread evenly), so that push order by device number mixes them.
-    #[inline]
+    #[inline(always)]
     pub fn cohort_of(&self, device: DeviceId) -> CohortId {
         match &self.devices {
             Devices::Generated { cohorts, .. } => {
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// The version installed before the campaign.
-    #[inline]
+    #[inline(always)]
     pub fn version_of(&self, device: DeviceId, cohort: CohortId) -> u16 {
         match &self.devices {
             Devices::Generated { versions, .. } => {
@@ -118,7 +118,7 @@ impl World {
         &self.cohorts[usize::from(id.0)]
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn luck(&self, device: DeviceId, cohort: CohortId, version: u16) -> Luck<'_> {
         let link_bps = match &self.devices {
             Devices::Listed { link_bps, .. } => {

@@ -15,7 +15,6 @@ use crate::model::{Span, Time};
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Latency {
     counts: Vec<u64>,
-    count: u64,
     sum_us: u128,
     /// Complement of the least value, so that zero means none.
     min_us: u64,
@@ -50,7 +49,6 @@ impl Latency {
             self.grow(at);
         }
         self.counts[at] += 1;
-        self.count += 1;
         self.sum_us += u128::from(value);
         self.min_us = self.min_us.max(!value);
         self.max_us = self.max_us.max(value);
@@ -68,14 +66,13 @@ impl Latency {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
-        self.count += other.count;
         self.sum_us += other.sum_us;
         self.min_us = self.min_us.max(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
     }
 
     pub fn count(&self) -> u64 {
-        self.count
+        self.counts.iter().sum()
     }
 
     /// Sum of all recorded spans, exact.
@@ -85,32 +82,34 @@ impl Latency {
 
     /// Exact mean; none if nothing was recorded.
     pub fn mean_s(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum_us as f64 / self.count as f64 / 1e6)
+        let count = self.count();
+        (count > 0).then(|| self.sum_us as f64 / count as f64 / 1e6)
     }
 
     /// Exact least span.
     pub fn min(&self) -> Option<Span> {
-        (self.count > 0).then_some(Span(!self.min_us))
+        (self.count() > 0).then_some(Span(!self.min_us))
     }
 
     /// Exact greatest span.
     pub fn max(&self) -> Option<Span> {
-        (self.count > 0).then_some(Span(self.max_us))
+        (self.count() > 0).then_some(Span(self.max_us))
     }
 
     /// The value that a share `q` in [0, 1] of the records does not exceed; exact at 1,
     /// else within 0.1 %.
     pub fn quantile(&self, q: f64) -> Option<Span> {
-        let rank = (q * self.count as f64).ceil() as u64;
+        let rank = (q * self.count() as f64).ceil() as u64;
         self.at_rank(rank.max(1))
     }
 
     /// The value that `rank` of the records do not exceed; none for rank 0 or if there are fewer.
     pub fn at_rank(&self, rank: u64) -> Option<Span> {
-        if rank == 0 || rank > self.count {
+        let count = self.count();
+        if rank == 0 || rank > count {
             return None;
         }
-        if rank == self.count {
+        if rank == count {
             return self.max();
         }
         let mut sum = 0;
@@ -126,7 +125,10 @@ impl Latency {
     pub fn share_at_most(&self, span: Span) -> f64 {
         let end = (bin(span.0) + 1).min(self.counts.len());
         let within: u64 = self.counts[..end].iter().sum();
-        if self.count == 0 { 0.0 } else { within as f64 / self.count as f64 }
+        match self.count() {
+            0 => 0.0,
+            count => within as f64 / count as f64,
+        }
     }
 
     /// As an HdrHistogram, values in microseconds; its shape is always the same, so that the

@@ -16,6 +16,7 @@ use super::super::runs::{run, scenario, total};
 struct Fleet {
     offline: BTreeSet<u32>,
     void: BTreeSet<u32>,
+    turns: Vec<Turn>,
 }
 
 impl FleetView for Fleet {
@@ -25,6 +26,10 @@ impl FleetView for Fleet {
 
     fn is_still_ready(&mut self, ready: &Ready) -> bool {
         !self.void.contains(&ready.device.0)
+    }
+
+    fn take(&mut self, turn: Turn) {
+        self.turns.push(turn);
     }
 }
 
@@ -39,15 +44,14 @@ fn dispatcher(limiter: Limiter, offline: OfflineTurn, devices: u32) -> Dispatche
 /// The turns of one second from `second` on, as text: device, `@` instant in ms, `-` if aside.
 fn plan(dispatcher: &mut Dispatcher, fleet: &mut Fleet, second: u64) -> String {
     let span = (Time(second * 1_000_000), Time((second + 1) * 1_000_000));
-    let mut turns = Vec::new();
-    assert!(!dispatcher.plan(span.0, span.1, fleet, &mut turns, usize::MAX));
+    assert!(!dispatcher.plan(span.0, span.1, fleet, usize::MAX));
     let show = |turn: &Turn| match turn {
         Turn::List { device, at, online: true } => format!("{}@{}", device.0, at.0 / 1000),
         Turn::List { device, at, online: false } => format!("{}@{}kept", device.0, at.0 / 1000),
         Turn::Aside { device } => format!("{}-", device.0),
         Turn::Ready { ready, at } => format!("r{}@{}", ready.device.0, at.0 / 1000),
     };
-    turns.iter().map(show).collect::<Vec<_>>().join(" ")
+    fleet.turns.drain(..).map(|turn| show(&turn)).collect::<Vec<_>>().join(" ")
 }
 
 fn per_second(count: u64) -> Limiter {
