@@ -88,10 +88,16 @@ pub struct Luck<'a> {
     pub device: DeviceId,
     pub cohort: &'a Cohort,
     pub streams: &'a Streams,
-    /// Size of the image for this device, in bits.
-    pub image_bits: f64,
-    /// The device's own link rate in bit/s, 0 to draw it from the cohort's law.
-    pub link_bps: u64,
+    pub downloads: &'a Downloads,
+}
+
+/// What is downloaded, and over which links where they are known.
+#[derive(Debug, Default)]
+pub struct Downloads {
+    /// Bits to download from each version, by its index.
+    pub image_bits: Vec<f64>,
+    /// Link rates in bit/s by device, 0 to draw one from the cohort's law; may be empty.
+    pub link_bps: Vec<u64>,
 }
 
 impl Attempt {
@@ -140,7 +146,7 @@ impl Attempt {
                 (attempt, None)
             }
             (true, true) => {
-                attempt.begin(Phase::Downloading, now, luck.download_span(&mut stream));
+                attempt.begin(Phase::Downloading, now, luck.download_span(&mut stream, version));
                 (attempt, Some(Report::Progress { took: Span::ZERO }))
             }
         }
@@ -301,7 +307,7 @@ impl Attempt {
         let mut stream = luck.stream(Purpose::Attempt, self.number);
         // The first word was the verdict's.
         stream.next_u64();
-        luck.download_span(&mut stream)
+        luck.download_span(&mut stream, self.version)
     }
 }
 
@@ -313,15 +319,17 @@ impl Luck<'_> {
 
     /// How long the download takes; `attempt` is the attempt's stream after its verdict.
     #[inline(always)]
-    fn download_span(&self, attempt: &mut Stream) -> Span {
+    fn download_span(&self, attempt: &mut Stream, version: u16) -> Span {
         match &self.cohort.download {
             DownloadLaw::Takes(law) => Span::from_micros_f64(law.sample(attempt)),
             DownloadLaw::Link(law) => {
-                let bps = match self.link_bps {
+                let own = self.downloads.link_bps.get(self.device.0 as usize);
+                let bps = match own.copied().unwrap_or(0) {
                     0 => law.sample(&mut self.streams.stream(self.device, Purpose::Link, 0)),
                     own => own as f64,
                 };
-                Span::from_micros_f64(self.image_bits / bps * 1e6)
+                let bits = self.downloads.image_bits[usize::from(version)];
+                Span::from_micros_f64(bits / bps * 1e6)
             }
         }
     }

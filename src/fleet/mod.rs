@@ -6,6 +6,6 @@ mod attempt;
 mod cohort;
 mod presence;
 
-pub use attempt::{Attempt, Luck, Report, Verdict};
+pub use attempt::{Attempt, Downloads, Luck, Report, Verdict};
 pub use cohort::{Cohort, DownloadLaw, Failures, Start};
 pub use presence::{Presence, Stage};

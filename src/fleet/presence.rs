@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::model::{CohortId, DeviceId, Time};
+use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::rng::{Purpose, Stream, Streams};
 
 use super::cohort::{Cohort, Start};
@@ -121,6 +121,7 @@ impl Presence {
     /// # Model
     /// In equilibrium: online with the long-run share, and the rest of the period under way
     /// length-biased. From a common start: the periods since then, one by one.
+    #[inline(always)]
     pub fn first(
         device: DeviceId,
         id: CohortId,
@@ -153,6 +154,7 @@ impl Presence {
     }
 
     /// Whether [`Presence::first`] would find the device online, at less cost.
+    #[inline(always)]
     pub fn first_online(
         device: DeviceId,
         id: CohortId,
@@ -180,7 +182,5 @@ fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {
 /// A period lasts at least one microsecond, so that time goes on.
 #[inline(always)]
 fn end_of(start: Time, micros: f64) -> Time {
-    // Signed, since that conversion is one instruction; it saturates far beyond "never".
-    let length = (micros as i64).clamp(1, Time::NEVER.0 as i64) as u64;
-    Time((start.0 + length).min(Time::NEVER.0))
+    Time((start.0 + Span::from_micros_f64(micros).0.max(1)).min(Time::NEVER.0))
 }

@@ -16,6 +16,7 @@ impl Time {
     /// "Never": later than any instant a run can reach (2^48 - 1 µs, 8.9 years).
     pub const NEVER: Time = Time((1 << 48) - 1);
 
+    #[inline(always)]
     pub fn is_never(self) -> bool {
         self >= Time::NEVER
     }
@@ -26,6 +27,7 @@ impl Time {
     }
 
     /// The span from `earlier` to here; zero if `earlier` is later.
+    #[inline(always)]
     pub fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }
@@ -44,10 +46,15 @@ impl Span {
     }
 
     /// Rounds to the nearest microsecond; negative becomes zero, huge becomes "never".
-    #[inline]
+    #[inline(always)]
     pub fn from_micros_f64(micros: f64) -> Span {
-        // `as` saturates: NaN and negatives become 0.
-        Span(((micros + 0.5) as u64).min(Time::NEVER.0))
+        // 2^52: a sum with it has no bits left for fractions, and holds the rest as an integer.
+        const INTEGERS: f64 = 4_503_599_627_370_496.0;
+        const NEVER: f64 = Time::NEVER.0 as f64;
+        // Written so that NaN becomes 0.
+        let micros = if micros > 0.0 { micros } else { 0.0 };
+        let micros = if micros < NEVER { micros } else { NEVER };
+        Span((micros + INTEGERS).to_bits() & ((1 << 52) - 1))
     }
 
     pub fn as_secs_f64(self) -> f64 {
@@ -58,7 +65,7 @@ impl Span {
 impl Add<Span> for Time {
     type Output = Time;
     /// Saturates at [`Time::NEVER`].
-    #[inline]
+    #[inline(always)]
     fn add(self, span: Span) -> Time {
         Time(self.0.saturating_add(span.0).min(Time::NEVER.0))
     }
@@ -66,6 +73,7 @@ impl Add<Span> for Time {
 
 impl Sub<Time> for Time {
     type Output = Span;
+    #[inline(always)]
     fn sub(self, earlier: Time) -> Span {
         self.since(earlier)
     }

@@ -111,14 +111,19 @@ impl Calendar {
         (chunk..=last).step_by(16).for_each(|at| prefetch(&self.pool.entries, at));
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn insert_far(&mut self, tick: u64, entry: Entry) {
         assert!(tick > self.now, "an event in the past");
         let era = era(tick) as usize;
         if era >= self.far.len() {
-            self.far.resize(era + 1, Vec::new());
+            self.add_eras(era);
         }
         self.far[era].push(FarEntry { at: ring(tick) as u32, entry: entry.0 });
+    }
+
+    #[cold]
+    fn add_eras(&mut self, last: usize) {
+        self.far.resize(last + 1, Vec::new());
     }
 
     /// Goes on to `tick` of the current era and moves its entries to the ends of `out`.

@@ -3,110 +3,54 @@
 use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, TaskState};
-use crate::scheduler::{Effect, Input, Task};
+use crate::scheduler::{Effect, Input};
 
+use super::books::Books;
 use super::calendar::{Entry, Kind};
 use super::outcome::{LatencyKind, MAX_ATTEMPT_COUNTED, Tally};
-use super::prefetch::prefetch;
 use super::records::Flight;
-use super::shard::Shard;
 use super::world::World;
 
-/// Flights whose records are fetched together.
-const GROUP: usize = 32;
-
-/// A device with a task under way, taken out of its records while it runs.
-pub(super) struct Active {
-    device: DeviceId,
-    /// Where its flight belongs.
-    index: u32,
-    presence: Presence,
-    flight: Flight,
+/// A device with a task under way, where its records lie.
+pub struct Active<'a> {
+    pub device: DeviceId,
+    /// Where its flight lies.
+    pub index: u32,
+    pub presence: &'a mut Presence,
+    pub flight: &'a mut Flight,
 }
 
-impl Active {
+impl Active<'_> {
     #[inline(always)]
     fn cohort(&self) -> CohortId {
         self.presence.cohort()
     }
 
     #[inline(always)]
-    fn luck<'a>(&self, world: &'a World) -> Luck<'a> {
-        world.luck(self.device, self.cohort(), self.flight.attempt.version)
+    fn luck<'w>(&self, world: &'w World) -> Luck<'w> {
+        world.luck(self.device, self.cohort())
+    }
+
+    /// Whether a timer lies before `end`.
+    #[inline(always)]
+    pub fn is_due(&self, end: Time) -> bool {
+        let Flight { attempt, task, .. } = &*self.flight;
+        attempt.due() < end || self.presence.until() < end || task.next_deadline() < end
     }
 }
 
 /// What becomes of a flight after an event.
 #[derive(Clone, Copy, PartialEq)]
-enum Fate {
+pub enum Fate {
     GoesOn,
+    /// Nothing can come of it any more.
     Over,
 }
 
-impl Shard<'_> {
-    /// Fetches the first flights of a list.
-    pub(super) fn expect_flights(&self, list: &[u32]) {
-        let flights = self.records.flights();
-        list.iter().take(GROUP).for_each(|index| prefetch(flights, *index as usize));
-    }
-
-    /// Runs the flights of a list to `end`; the first were fetched by
-    /// [`Shard::expect_flights`].
-    pub(super) fn run_flights(&mut self, list: &[u32], end: Time) {
-        for (at, group) in list.chunks(GROUP).enumerate() {
-            for index in group {
-                let slot = self.records.flights()[*index as usize].slot as usize;
-                self.records.prefetch(slot);
-            }
-            self.expect_flights(&list[((at + 1) * GROUP).min(list.len())..]);
-            group.iter().for_each(|index| self.run_flight(*index, end));
-        }
-    }
-
-    /// Handles all timers of the flight's device before `end`.
+impl Books<'_> {
+    /// The offer leaves at `now`; the device has been eligible for it since `eligible`.
     #[inline(always)]
-    pub(super) fn run_flight(&mut self, index: u32, end: Time) {
-        let flight = self.records.flights()[index as usize].clone();
-        if flight.slot == Flight::NO_DEVICE {
-            return;
-        }
-        let presence = *self.records.presence(flight.slot);
-        let device = self.records.device(flight.slot);
-        let active = Active { device, index, presence, flight };
-        if active.next_due() < end {
-            self.run_active(active, end);
-        }
-    }
-
-    /// The device with its flight, a new one if it has none.
-    #[inline(always)]
-    pub(super) fn take_off(
-        &mut self,
-        slot: u32,
-        device: DeviceId,
-        mut presence: Presence,
-    ) -> Active {
-        if presence.flight != Presence::NO_FLIGHT {
-            let flight = self.records.flights()[presence.flight as usize].clone();
-            return Active { device, index: presence.flight, presence, flight };
-        }
-        let index = self.records.reserve_flight();
-        presence.flight = index;
-        let attempt = Attempt::none(self.world.version_of(device, presence.cohort()));
-        let flight = Flight { attempt, task: Task::default(), slot };
-        Active { device, index, presence, flight }
-    }
-
-    /// The offer leaves at `now`; the device has been eligible for it since `eligible`. Runs
-    /// the device on to `end`.
-    #[inline(always)]
-    pub(super) fn push(&mut self, mut active: Active, now: Time, eligible: Time, end: Time) {
-        self.offer(&mut active, now, eligible);
-        self.run_active(active, end);
-    }
-
-    #[inline(always)]
-    fn offer(&mut self, active: &mut Active, now: Time, eligible: Time) {
+    pub fn offer(&mut self, active: &mut Active, now: Time, eligible: Time) {
         let world = self.world;
         let cohort = active.cohort();
         let before = active.flight.task.state();
@@ -133,54 +77,33 @@ impl Shard<'_> {
     }
 
     /// Handles the device's timers before `end`, in order; with equal times the attempt comes
-    /// before the network, and both before the deadline. Then puts it back into its records.
+    /// before the network, and both before the deadline. The calendar knows of the next one.
     #[inline(always)]
-    fn run_active(&mut self, mut active: Active, end: Time) {
+    pub fn run(&mut self, active: &mut Active, end: Time) -> Fate {
         loop {
             let (attempt, network) = (active.flight.attempt.due(), active.presence.until());
             let deadline = active.flight.task.next_deadline();
             let due = attempt.min(network).min(deadline);
             if due >= end {
-                return self.put_back(active);
+                if network == due {
+                    self.settle(active.flight.slot, active.presence);
+                } else {
+                    self.enter(due, Entry::new(active.flight.kind_at(due), active.index));
+                }
+                return Fate::GoesOn;
             }
             let fate = if attempt == due {
-                self.step_attempt(&mut active, due)
+                self.step_attempt(active, due)
             } else if network == due {
-                self.flip_active(&mut active, due);
+                self.flip_active(active, due);
                 Fate::GoesOn
             } else {
-                self.strike_deadline(&mut active, due)
+                self.strike_deadline(active, due)
             };
             if fate == Fate::Over {
-                return self.end_flight(active, end);
+                return Fate::Over;
             }
         }
-    }
-
-    #[inline(always)]
-    fn put_back(&mut self, active: Active) {
-        let (timer, kind) = active.flight.next_timer();
-        if timer < active.presence.until() {
-            self.enter(timer, Entry::new(kind, active.index));
-            *self.records.presence(active.flight.slot) = active.presence;
-        } else {
-            self.settle(active.flight.slot, active.presence);
-        }
-        self.records.set_flight(active.index, active.flight);
-    }
-
-    /// Nothing can come of the flight any more: gives back its record, and the device's own
-    /// unless every device keeps one.
-    #[inline(always)]
-    fn end_flight(&mut self, active: Active, end: Time) {
-        let Active { index, mut presence, flight, .. } = active;
-        self.records.remove_flight(index);
-        if !self.records.every_device() {
-            return self.records.give_back(flight.slot);
-        }
-        presence.flight = Presence::NO_FLIGHT;
-        presence.set_stage(Stage::Idle);
-        self.run_network(flight.slot, presence, end);
     }
 
     /// The device comes online or goes offline.
@@ -207,7 +130,7 @@ impl Shard<'_> {
     fn reconnect(&mut self, active: &mut Active, now: Time) {
         let world = self.world;
         let luck = active.luck(world);
-        let Flight { attempt, task, .. } = &mut active.flight;
+        let Flight { attempt, task, .. } = &mut *active.flight;
         let delivered = attempt.is_delivered_unheard();
         let effect = task.handle(now, Input::Connected, &world.policy);
         attempt.connected(now, &luck);
@@ -295,7 +218,7 @@ impl Shard<'_> {
         };
         self.change_version(active, verdict);
         let effect = self.hear(active, now, input);
-        let flight = &mut active.flight;
+        let flight = &mut *active.flight;
         if let Effect::RetryAt(at) = effect {
             flight.attempt.rest(at);
         }
@@ -337,7 +260,7 @@ impl Shard<'_> {
             active.presence.set_stage(Stage::Waiting);
         } else if needs_permit {
             let slot = active.flight.slot;
-            self.make_ready(slot, active.device, &mut active.presence, now);
+            self.make_ready(slot, active.device, active.presence, now);
         } else {
             self.offer(active, now, now);
         }
@@ -352,37 +275,27 @@ impl Shard<'_> {
     }
 
     /// Whether anything can still come of the flight.
+    #[inline(always)]
     fn fate(&self, active: &Active) -> Fate {
-        let Flight { attempt, task, .. } = &active.flight;
+        let Flight { attempt, task, .. } = &*active.flight;
         let is_final = task.state().is_final();
         // A silent device's task hangs on; only a deadline can end it.
         let hangs = !is_final && attempt.is_silent() && task.next_deadline().is_never();
-        let over = is_final && attempt.is_over() || hangs && !self.records.every_device();
+        let over = is_final && attempt.is_over() || hangs && !self.world.every_flip;
         if over { Fate::Over } else { Fate::GoesOn }
     }
 }
 
-impl Active {
-    #[inline(always)]
-    fn next_due(&self) -> Time {
-        self.flight.next_timer().0.min(self.presence.until())
-    }
-}
-
 impl Flight {
-    /// The earliest of its timers, and under what kind the calendar holds it.
+    /// Under what kind the calendar holds the timer that is due at `due`.
     #[inline(always)]
-    fn next_timer(&self) -> (Time, Kind) {
-        let (attempt, deadline) = (self.attempt.due(), self.task.next_deadline());
-        if deadline < attempt {
-            return (deadline, Kind::Other);
-        }
-        let kind = match () {
+    fn kind_at(&self, due: Time) -> Kind {
+        match () {
+            () if self.attempt.due() != due => Kind::Other,
             () if self.attempt.is_downloading() => Kind::Download,
             () if self.attempt.is_installing() => Kind::Install,
             () => Kind::Other,
-        };
-        (attempt, kind)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Virtual time: calendar, shards, coordinator.
 
+mod books;
 mod calendar;
 mod flights;
 mod gate;

@@ -1,10 +1,11 @@
 //! Where a shard keeps its devices.
 
-use crate::fleet::{Attempt, Presence};
+use crate::fleet::{Attempt, Presence, Stage};
 use crate::model::DeviceId;
 use crate::scheduler::Task;
 
 use super::calendar::NUMBERS;
+use super::flights::Active;
 use super::memory::reserve;
 use super::prefetch::prefetch;
 
@@ -107,6 +108,7 @@ impl Records {
     }
 
     /// Makes a record at a device's first touch.
+    #[inline(always)]
     pub fn make(&mut self, device: DeviceId, presence: Presence) -> u32 {
         debug_assert!(!self.every_device);
         let slot = self.free.pop().unwrap_or(self.devices.len() as u32);
@@ -124,33 +126,39 @@ impl Records {
         slot
     }
 
-    /// Gives a record back; does nothing if every device keeps its own.
-    pub fn give_back(&mut self, slot: u32) {
-        if !self.every_device {
-            // Calendar entries that are left must find nothing due.
-            *self.presence(slot) = Presence::nobody();
-            self.free.push(slot);
-        }
-    }
-
-    /// A place for a flight, to be filled with [`Records::set_flight`].
+    /// Begins a flight of the device at `slot`.
     #[inline(always)]
-    pub fn reserve_flight(&mut self) -> u32 {
-        self.free_flights.pop().unwrap_or(self.flights.len() as u32)
-    }
-
-    #[inline(always)]
-    pub fn set_flight(&mut self, index: u32, flight: Flight) {
-        match self.flights.get_mut(index as usize) {
-            Some(place) => *place = flight,
-            None => self.add_flight(index, flight),
-        }
+    pub fn add_flight(&mut self, slot: u32, version: u16) -> u32 {
+        let flight = Flight { attempt: Attempt::none(version), task: Task::default(), slot };
+        let index = match self.free_flights.pop() {
+            Some(index) => {
+                self.flights[index as usize] = flight;
+                index
+            }
+            None => self.lengthen_flights(flight),
+        };
+        self.presence(slot).flight = index;
+        index
     }
 
     #[inline(never)]
-    fn add_flight(&mut self, index: u32, flight: Flight) {
-        assert!(index as usize == self.flights.len() && index < NUMBERS, "too many flights");
+    fn lengthen_flights(&mut self, flight: Flight) -> u32 {
+        let index = self.flights.len() as u32;
+        assert!(index < NUMBERS, "more than 2^30 tasks per thread under way");
         self.flights.push(flight);
+        index
+    }
+
+    /// A flight with its device; none if it is over.
+    #[inline(always)]
+    pub fn active(&mut self, index: u32) -> Option<Active<'_>> {
+        let slot = self.flights[index as usize].slot;
+        if slot == Flight::NO_DEVICE {
+            return None;
+        }
+        let device = self.device(slot);
+        let presence = &mut self.presences[slot as usize];
+        Some(Active { device, index, presence, flight: &mut self.flights[index as usize] })
     }
 
     #[inline(always)]
@@ -158,10 +166,21 @@ impl Records {
         &self.flights
     }
 
-    /// Ends a flight; calendar entries that are left find nobody in it.
+    /// Ends a flight, and gives back the device's record unless every device keeps its own.
+    /// Calendar entries that are left find nobody.
     #[inline(always)]
-    pub fn remove_flight(&mut self, index: u32) {
-        self.flights[index as usize].slot = Flight::NO_DEVICE;
+    pub fn end_flight(&mut self, index: u32) -> u32 {
+        let slot = std::mem::replace(&mut self.flights[index as usize].slot, Flight::NO_DEVICE);
         self.free_flights.push(index);
+        let every_device = self.every_device;
+        let presence = self.presence(slot);
+        if every_device {
+            presence.flight = Presence::NO_FLIGHT;
+            presence.set_stage(Stage::Idle);
+        } else {
+            *presence = Presence::nobody();
+            self.free.push(slot);
+        }
+        slot
     }
 }

@@ -100,14 +100,14 @@ fn shards<'w>(
     let shard = |at: usize| {
         let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;
         let mut shard = Shard::new(world, records);
-        for (tally, targeted) in shard.tallies.iter_mut().zip(&targets.targeted_in[at]) {
+        for (tally, targeted) in shard.books.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
             tally.states[TaskState::Queued(QueueCause::RateLimited).index()] = *targeted;
-            shard.open += *targeted;
+            shard.books.open += *targeted;
         }
         if at == 0 {
-            shard.versions.clone_from(&targets.versions);
-            for (tally, count) in shard.tallies.iter_mut().zip(&targets.not_required) {
+            shard.books.versions.clone_from(&targets.versions);
+            for (tally, count) in shard.books.tallies.iter_mut().zip(&targets.not_required) {
                 tally.states[TaskState::NotRequired.index()] = *count;
             }
         }
@@ -240,7 +240,7 @@ impl Coordinator<'_, '_, '_> {
         let (from, to) = (self.world.ticks.start(tick), self.world.ticks.start(tick + 1));
         let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
         for shard in &mut shards {
-            self.ready.append(&mut shard.ready);
+            self.ready.append(&mut shard.books.ready);
         }
         self.dispatcher.add_ready(&mut self.ready);
         loop {
@@ -275,11 +275,11 @@ impl Coordinator<'_, '_, '_> {
         for shard in self.shards {
             let shard = lock(shard);
             if cfg!(debug_assertions) {
-                shard.assert_conserved();
+                shard.books.assert_conserved();
             }
-            open += shard.open;
-            ready |= !shard.ready.is_empty();
-            cut_off |= shard.cut_off;
+            open += shard.books.open;
+            ready |= !shard.books.ready.is_empty();
+            cut_off |= shard.books.cut_off;
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
         if open == 0 {
@@ -319,10 +319,10 @@ impl Coordinator<'_, '_, '_> {
         let mut versions = vec![0u64; self.world.versions.names.len()];
         for shard in self.shards {
             let shard = lock(shard);
-            for (row, tally) in rows.iter_mut().zip(&shard.tallies) {
+            for (row, tally) in rows.iter_mut().zip(&shard.books.tallies) {
                 add_to_row(row, tally);
             }
-            for (sum, count) in versions.iter_mut().zip(&shard.versions) {
+            for (sum, count) in versions.iter_mut().zip(&shard.books.versions) {
                 // A shard's count may be negative, modulo 2^64; the sum is not.
                 *sum = sum.wrapping_add(*count);
             }
@@ -334,9 +334,9 @@ impl Coordinator<'_, '_, '_> {
         let (mut targeted, mut open, mut events) = (0, 0, Events::default());
         for shard in self.shards {
             let shard = lock(shard);
-            targeted += shard.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
-            open += shard.open;
-            events.merge(&shard.events);
+            targeted += shard.books.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
+            open += shard.books.open;
+            events.merge(&shard.books.events);
         }
         (self.options.progress)(Progress {
             now: self.world.ticks.start(tick),
@@ -369,8 +369,8 @@ impl Coordinator<'_, '_, '_> {
             .collect();
         for shard in self.shards {
             let shard = lock(shard);
-            events.merge(&shard.events);
-            for (cohort, tally) in cohorts.iter_mut().zip(&shard.tallies) {
+            events.merge(&shard.books.events);
+            for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
             }
         }

@@ -1,7 +1,7 @@
 //! From the checked scenario to the world a run reads, and who is targeted in it.
 
 use crate::dist::{Empirical, Law};
-use crate::fleet::{Cohort, DownloadLaw, Failures, Presence, Start, Verdict};
+use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Presence, Start, Verdict};
 use crate::model::{BitRate, DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scenario::file::{self, Download, Interrupted, Online, PushRate, Scenario, Select};
@@ -31,6 +31,7 @@ pub fn world(loaded: &Loaded) -> World {
             .map(|(cohort, measured)| compile_cohort(cohort, measured.as_ref()))
             .collect(),
         cohort_names: scenario.fleet.cohort.iter().map(|c| c.name.clone()).collect(),
+        downloads: downloads(loaded, &versions),
         versions,
         policy: policy(&scenario.campaign),
         offline: match scenario.campaign.offline {
@@ -86,12 +87,20 @@ fn versions(loaded: &Loaded) -> Versions {
     names.sort_unstable();
     names.dedup();
     let target = position(&names, &package.version);
-    let bits = |name: &String| package.delta.get(name).copied().or(package.size);
-    let mut image_bits: Vec<f64> =
-        names.iter().map(|name| bits(name).map_or(0.0, |bytes| bytes.0 as f64 * 8.0)).collect();
-    image_bits.push(package.size.map_or(0.0, |bytes| bytes.0 as f64 * 8.0));
     names.push("(other)".to_owned());
-    Versions { target, other: names.len() as u16 - 1, names, image_bits }
+    Versions { target, other: names.len() as u16 - 1, names }
+}
+
+fn downloads(loaded: &Loaded, versions: &Versions) -> Downloads {
+    let package = &loaded.scenario.package;
+    let bits = |name: &String| {
+        let bytes = package.delta.get(name).copied().or(package.size);
+        bytes.map_or(0.0, |bytes| bytes.0 as f64 * 8.0)
+    };
+    Downloads {
+        image_bits: versions.names.iter().map(bits).collect(),
+        link_bps: loaded.inventory.as_ref().map_or(vec![], |inventory| inventory.link_bps.clone()),
+    }
 }
 
 fn position(names: &[String], name: &str) -> u16 {
@@ -105,7 +114,6 @@ fn devices(loaded: &Loaded, names: &[String]) -> Devices {
         return Devices::Listed {
             cohorts: inventory.cohorts.clone(),
             versions: inventory.versions.iter().map(|v| index[usize::from(*v)]).collect(),
-            link_bps: inventory.link_bps.clone(),
         };
     }
     let shares = fleet.cohort.iter().zip(0..).map(|(c, at)| (c.share.unwrap_or(1.0), at));

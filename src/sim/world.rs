@@ -1,6 +1,6 @@
 //! Everything a run only reads: who the devices are, their laws, the rules.
 
-use crate::fleet::{Cohort, Luck};
+use crate::fleet::{Cohort, Downloads, Luck};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::{OfflineTurn, TaskPolicy};
@@ -15,6 +15,7 @@ pub struct World {
     pub cohorts: Vec<Cohort>,
     pub cohort_names: Vec<String>,
     pub versions: Versions,
+    pub downloads: Downloads,
     pub policy: TaskPolicy,
     pub offline: OfflineTurn,
     /// A record and all its events for every device, touched or not.
@@ -30,15 +31,13 @@ pub struct Versions {
     pub names: Vec<String>,
     pub target: u16,
     pub other: u16,
-    /// Bits to download from each version.
-    pub image_bits: Vec<f64>,
 }
 
 /// Who the devices are.
 #[derive(Debug)]
 pub enum Devices {
     Generated { count: u32, cohorts: Shares, versions: Vec<Shares> },
-    Listed { cohorts: Vec<u16>, versions: Vec<u16>, link_bps: Vec<u64> },
+    Listed { cohorts: Vec<u16>, versions: Vec<u16> },
 }
 
 /// A division of the unit interval, as cumulated thresholds over a word.
@@ -119,19 +118,12 @@ impl World {
     }
 
     #[inline(always)]
-    pub fn luck(&self, device: DeviceId, cohort: CohortId, version: u16) -> Luck<'_> {
-        let link_bps = match &self.devices {
-            Devices::Listed { link_bps, .. } => {
-                link_bps.get(device.0 as usize).copied().unwrap_or(0)
-            }
-            Devices::Generated { .. } => 0,
-        };
+    pub fn luck(&self, device: DeviceId, cohort: CohortId) -> Luck<'_> {
         Luck {
             device,
             cohort: self.cohort(cohort),
             streams: &self.streams,
-            image_bits: self.versions.image_bits[usize::from(version)],
-            link_bps,
+            downloads: &self.downloads,
         }
     }
 }

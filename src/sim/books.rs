@@ -1,0 +1,127 @@
+//! What a shard keeps account of: its future, and what became of its devices so far.
+
+use crate::fleet::{Presence, Stage};
+use crate::model::{CohortId, DeviceId, Time};
+use crate::scheduler::Ready;
+use crate::scheduler::state::{QueueCause, TaskState};
+
+use super::calendar::{Calendar, Entering, Entry, Kind};
+use super::outcome::{Events, Tally};
+use super::world::World;
+
+/// A shard without its devices' records.
+#[derive(Debug)]
+pub struct Books<'w> {
+    pub world: &'w World,
+    pub calendar: Calendar,
+    pub entering: Entering,
+    /// Devices that became ready since the coordinator took them last.
+    pub ready: Vec<Ready>,
+    /// By cohort.
+    pub tallies: Vec<Tally>,
+    /// Devices by version they run; to be summed over the shards, modulo 2^64.
+    pub versions: Vec<u64>,
+    pub events: Events,
+    /// Whether some device's next timer lies beyond the end of the run.
+    pub cut_off: bool,
+    /// Tasks that are not final.
+    pub open: u64,
+}
+
+impl<'w> Books<'w> {
+    pub fn new(world: &'w World) -> Books<'w> {
+        Books {
+            world,
+            calendar: Calendar::new(),
+            entering: Entering::new(),
+            ready: Vec::new(),
+            tallies: vec![Tally::default(); world.cohorts.len()],
+            versions: vec![0; world.versions.names.len()],
+            events: Events::default(),
+            cut_off: false,
+            open: 0,
+        }
+    }
+
+    /// Nothing is lost and nothing counted twice.
+    ///
+    /// # Panics
+    /// If the tallies do not add up.
+    pub fn assert_conserved(&self) {
+        self.tallies.iter().for_each(Tally::assert_conserved);
+        let open: u64 = self.tallies.iter().map(Tally::open).sum();
+        assert_eq!(open, self.open, "open tasks counted wrongly");
+    }
+
+    #[inline(always)]
+    pub fn tally(&mut self, cohort: CohortId) -> &mut Tally {
+        &mut self.tallies[usize::from(cohort.0)]
+    }
+
+    #[inline(always)]
+    pub fn moved(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
+        let states = &mut self.tally(cohort).states;
+        states[from.index()] -= 1;
+        states[to.index()] += 1;
+        self.open -= u64::from(to.is_final());
+    }
+
+    #[inline(always)]
+    pub fn requeue(&mut self, cohort: CohortId, from: QueueCause, to: QueueCause) {
+        self.moved(cohort, TaskState::Queued(from), TaskState::Queued(to));
+    }
+
+    #[inline(always)]
+    pub fn make_ready(&mut self, slot: u32, device: DeviceId, presence: &mut Presence, now: Time) {
+        presence.set_stage(Stage::Ready);
+        self.ready.push(Ready { since: now, device, slot, period: presence.periods });
+    }
+
+    /// Enters a timer, unless it lies beyond the end of the run.
+    #[inline(always)]
+    pub fn enter(&mut self, due: Time, entry: Entry) {
+        if due < self.world.until {
+            self.entering.push(&mut self.calendar, self.world.ticks.of(due), entry);
+        } else {
+            self.cut_off |= !due.is_never();
+        }
+    }
+
+    /// Sees to it that the calendar knows when the device's period ends.
+    #[inline(always)]
+    pub fn settle(&mut self, slot: u32, presence: &mut Presence) {
+        if !presence.is_entered() {
+            presence.set_entered();
+            self.enter(presence.until(), Entry::new(Kind::Network, slot));
+        }
+    }
+
+    /// What was entered is in the calendar from here on.
+    pub fn flush(&mut self) {
+        self.entering.flush(&mut self.calendar);
+    }
+
+    /// Ends the period of a device that has no flight, and does what follows from it.
+    #[inline(always)]
+    pub fn flip(&mut self, slot: u32, device: DeviceId, presence: &mut Presence) {
+        let now = presence.until();
+        let cohort = presence.cohort();
+        presence.flip(device, self.world.cohort(cohort), &self.world.streams);
+        self.events.flips += 1;
+        match (presence.stage(), presence.online()) {
+            (Stage::Idle, _) => {}
+            (Stage::Waiting, true) => {
+                // R18: it waited aside and comes back.
+                self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
+                self.make_ready(slot, device, presence, now);
+            }
+            (Stage::Ready, false) => {
+                presence.set_stage(Stage::Waiting);
+                self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
+            }
+            (Stage::Waiting, false) | (Stage::Ready, true) | (Stage::Pushed, _) => {
+                unreachable!("state and stage agree")
+            }
+        }
+    }
+}
