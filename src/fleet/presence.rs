@@ -116,6 +116,60 @@ impl Presence {
         self.word = until.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
     }
 
+    /// Undoes the flips from `now` on, each of which is told to `undone`; what is left is how the
+    /// device stood just before `now`.
+    ///
+    /// Since every length follows from the device and the number of the period, time can go
+    /// backwards as well.
+    #[inline(always)]
+    pub fn back_to(
+        &mut self,
+        now: Time,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+        mut undone: impl FnMut(Time),
+    ) {
+        if self.until().is_never() && self.periods > 0 {
+            // A period without end hides when it began.
+            return self.replay_to(now, device, cohort, streams, &mut undone);
+        }
+        while self.periods > 0 {
+            let law = if self.online() { &cohort.on } else { &cohort.off };
+            let mut stream = streams.stream(device, Purpose::Period, self.periods);
+            let began = Time(self.until().0 - length(law.sample(&mut stream)));
+            if began < now {
+                return;
+            }
+            undone(began);
+            self.periods -= 1;
+            self.word = began.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
+        }
+    }
+
+    #[cold]
+    fn replay_to(
+        &mut self,
+        now: Time,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+        undone: &mut dyn FnMut(Time),
+    ) {
+        let first = Presence::first(device, self.cohort(), Time::ZERO, cohort, streams);
+        let mut then = Presence { flight: self.flight, ..first };
+        then.set_stage(self.stage());
+        while then.until() < now {
+            then.flip(device, cohort, streams);
+        }
+        let mut ahead = then;
+        while ahead.periods < self.periods {
+            undone(ahead.until());
+            ahead.flip(device, cohort, streams);
+        }
+        *self = then;
+    }
+
     /// The state of a device at its first touch, drawn exactly.
     ///
     /// # Model
@@ -181,6 +235,11 @@ fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {
 
 /// A period lasts at least one microsecond, so that time goes on.
 #[inline(always)]
+fn length(micros: f64) -> u64 {
+    Span::from_micros_f64(micros).0.max(1)
+}
+
+#[inline(always)]
 fn end_of(start: Time, micros: f64) -> Time {
-    Time((start.0 + Span::from_micros_f64(micros).0.max(1)).min(Time::NEVER.0))
+    Time((start.0 + length(micros)).min(Time::NEVER.0))
 }

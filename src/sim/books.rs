@@ -6,6 +6,7 @@ use crate::scheduler::Ready;
 use crate::scheduler::state::{QueueCause, TaskState};
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
+use super::idle::Idle;
 use super::outcome::{Events, Tally};
 use super::world::World;
 
@@ -15,8 +16,11 @@ pub struct Books<'w> {
     pub world: &'w World,
     pub calendar: Calendar,
     pub entering: Entering,
+    pub idle: Idle,
     /// Devices that became ready since the coordinator took them last.
     pub ready: Vec<Ready>,
+    /// Slots of those that had no flight and are not in the calendar: most are pushed at once.
+    pub fresh: Vec<u32>,
     /// By cohort.
     pub tallies: Vec<Tally>,
     /// Devices by version they run; to be summed over the shards, modulo 2^64.
@@ -34,7 +38,9 @@ impl<'w> Books<'w> {
             world,
             calendar: Calendar::new(),
             entering: Entering::new(),
+            idle: Idle::new(),
             ready: Vec::new(),
+            fresh: Vec::new(),
             tallies: vec![Tally::default(); world.cohorts.len()],
             versions: vec![0; world.versions.names.len()],
             events: Events::default(),

@@ -4,6 +4,7 @@ mod books;
 mod calendar;
 mod flights;
 mod gate;
+mod idle;
 pub mod memory;
 pub mod outcome;
 pub mod prefetch;

@@ -279,7 +279,7 @@ impl Coordinator<'_, '_, '_> {
             }
             open += shard.books.open;
             ready |= !shard.books.ready.is_empty();
-            cut_off |= shard.books.cut_off;
+            cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
         if open == 0 {
@@ -336,7 +336,7 @@ impl Coordinator<'_, '_, '_> {
             let shard = lock(shard);
             targeted += shard.books.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
             open += shard.books.open;
-            events.merge(&shard.books.events);
+            events.merge(&shard.events_to(tick));
         }
         (self.options.progress)(Progress {
             now: self.world.ticks.start(tick),
@@ -354,6 +354,7 @@ impl Coordinator<'_, '_, '_> {
                 self.world.ticks.start(tick + 1)
             }
         };
+        let ticks = self.world.ticks;
         let (rows, versions) = self.rows();
         let mut events = Events::default();
         let mut cohorts: Vec<CohortOutcome> = self
@@ -369,7 +370,7 @@ impl Coordinator<'_, '_, '_> {
             .collect();
         for shard in self.shards {
             let shard = lock(shard);
-            events.merge(&shard.books.events);
+            events.merge(&shard.events_to(ticks.of(end) - 1));
             for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
             }
@@ -378,7 +379,6 @@ impl Coordinator<'_, '_, '_> {
         let names = self.world.versions.names.iter().cloned();
         let versions_at_end = names.zip(versions.iter().copied()).filter(|(_, n)| *n > 0).collect();
         let mut sampler = self.sampler;
-        let ticks = self.world.ticks;
         sampler.advance(ticks.of(end), |tick| ticks.start(tick), &rows, &versions);
         let series: Series = sampler.finish(end, &rows, &versions);
         Outcome { ended, end, cohorts, series, versions: versions_at_end, events }

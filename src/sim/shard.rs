@@ -6,9 +6,9 @@ use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{OfflineTurn, Ready};
 
 use super::books::Books;
-use super::calendar::{Due, era};
+use super::calendar::Due;
 use super::flights::Fate;
-use super::outcome::LatencyKind;
+use super::outcome::{Events, LatencyKind};
 use super::prefetch::prefetch;
 use super::records::Records;
 use super::world::World;
@@ -57,8 +57,6 @@ pub struct Shard<'w> {
     pub inbox: Inbox,
     /// What a tick holds; kept, so that nothing is allocated.
     due: Due,
-    /// Devices with more than their network; kept likewise.
-    busy: Vec<u32>,
 }
 
 impl<'w> Shard<'w> {
@@ -69,7 +67,6 @@ impl<'w> Shard<'w> {
             tick: 0,
             inbox: Inbox::default(),
             due: Due::default(),
-            busy: Vec::new(),
         }
     }
 
@@ -85,34 +82,38 @@ impl<'w> Shard<'w> {
             let id = world.cohort_of(device);
             let presence = records.presence(slot);
             *presence = Presence::first(device, id, Time::ZERO, world.cohort(id), &world.streams);
-            books.settle(slot, presence);
+            books.idle.add(slot, device, presence, world);
         }
-        books.flush();
     }
 
     /// The next tick that has something to do; it may turn out to be little.
     pub fn next_tick(&self) -> Option<u64> {
-        let next = self.tick + 1;
-        let near =
-            if era(next) == era(self.tick) { self.books.calendar.next_in_era(next) } else { None };
-        near.or_else(|| self.books.calendar.next_era().map(super::calendar::first_tick))
+        let fresh = (!self.books.fresh.is_empty()).then_some(self.tick + 1);
+        let next = [self.books.calendar.next_tick(), self.books.idle.next_tick(), fresh];
+        next.into_iter().flatten().min()
     }
 
     /// About how many entries [`Shard::run`] of `tick` will look at.
     pub fn load_at(&self, tick: u64) -> usize {
-        let entries = match era(tick) == era(self.tick) {
-            true => self.books.calendar.len_at(tick),
-            false => self.books.calendar.len_of_era(tick),
-        };
-        entries + self.inbox.len()
+        let Books { calendar, idle, .. } = &self.books;
+        calendar.load_at(tick) + idle.load_at(tick) + self.inbox.len()
+    }
+
+    /// Whether some device's next timer lies beyond the end of the run.
+    pub fn is_cut_off(&self) -> bool {
+        self.books.cut_off || self.books.idle.cut_off
+    }
+
+    /// Events up to the end of `tick`.
+    pub fn events_to(&self, tick: u64) -> Events {
+        let events = self.books.events;
+        Events { flips: events.flips + self.books.idle.flips_to(tick), ..events }
     }
 
     /// Carries out the turns of the inbox, in `tick`; the rest of the tick is still to come.
     pub fn take_turns(&mut self, tick: u64) {
-        if era(tick) != era(self.tick) {
-            self.books.calendar.enter_era(era(tick));
-        }
         self.tick = tick;
+        self.books.idle.run(tick, self.books.world, &mut self.records);
         let end = self.books.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
         inbox.aside.drain(..).for_each(|device| self.set_aside(device));
@@ -127,13 +128,28 @@ impl<'w> Shard<'w> {
             if presence.flight != Presence::NO_FLIGHT || presence.until() <= at {
                 self.run_to(slot, Time(at.0 + 1));
             }
-            if self.records.every_device() || self.records.presence(slot).stage() != Stage::Idle {
+            // R15: its deadline may have struck before its permit.
+            if self.records.presence(slot).stage() != Stage::Idle {
                 self.grant(slot, device, at, since, end);
             }
         }
         inbox.ready.clear();
         self.inbox = inbox;
+        self.settle_fresh();
         self.books.flush();
+    }
+
+    /// Devices that have become ready and were not pushed at once stay, and may go offline.
+    fn settle_fresh(&mut self) {
+        let Shard { records, books, .. } = self;
+        let mut fresh = std::mem::take(&mut books.fresh);
+        for slot in fresh.drain(..) {
+            let presence = records.presence(slot);
+            if presence.stage() == Stage::Ready {
+                books.settle(slot, presence);
+            }
+        }
+        books.fresh = fresh;
     }
 
     /// Carries out the turns of the inbox, and all events up to the end of `tick`.
@@ -145,47 +161,25 @@ impl<'w> Shard<'w> {
         let end = self.books.world.ticks.start(tick + 1);
         let [networks, flights @ ..] = &due;
         flights.iter().for_each(|list| self.expect_flights(list));
-        self.run_alone(networks, end);
+        self.run_networks(networks, end);
         flights.iter().for_each(|list| self.run_flights(list, end));
-        self.run_busy(end);
         due.iter_mut().for_each(Vec::clear);
         self.due = due;
         self.books.flush();
         self.books.ready.sort_unstable();
     }
 
-    /// Runs the devices that have nothing but their network to `end`; lists the others.
-    fn run_alone(&mut self, list: &[u32], end: Time) {
-        let Shard { records, books, busy, .. } = self;
-        let world = books.world;
-        list.iter().take(AHEAD).for_each(|slot| records.prefetch(*slot as usize));
+    /// Runs the listed devices, whose network may be due, to `end`.
+    fn run_networks(&mut self, list: &[u32], end: Time) {
+        list.iter().take(AHEAD).for_each(|slot| self.records.prefetch(*slot as usize));
         for (at, &slot) in list.iter().enumerate() {
-            records.prefetch(list.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
-            let device = records.device(slot);
-            let presence = records.presence(slot);
-            if presence.until() >= end {
-                continue;
+            self.records.prefetch(list.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
+            let presence = self.records.presence(slot);
+            // Idle devices have run ahead.
+            if presence.until() < end && !presence.is_alone() {
+                self.run_to(slot, end);
             }
-            if !presence.is_alone() {
-                let flight = presence.flight as usize;
-                prefetch(records.flights(), flight);
-                busy.push(slot);
-                continue;
-            }
-            let cohort = world.cohort(presence.cohort());
-            while presence.until() < end {
-                presence.flip(device, cohort, &world.streams);
-                books.events.flips += 1;
-            }
-            books.settle(slot, presence);
         }
-    }
-
-    /// Runs the listed devices, whose network is due but not all there is.
-    fn run_busy(&mut self, end: Time) {
-        let mut busy = std::mem::take(&mut self.busy);
-        busy.drain(..).for_each(|slot| self.run_to(slot, end));
-        self.busy = busy;
     }
 
     /// Handles all timers of the device before `end`.
@@ -206,7 +200,11 @@ impl<'w> Shard<'w> {
         while presence.until() < end {
             books.flip(slot, device, presence);
         }
-        books.settle(slot, presence);
+        if presence.stage() == Stage::Ready {
+            books.fresh.push(slot);
+        } else {
+            books.settle(slot, presence);
+        }
     }
 
     /// Fetches the first flights of a list.
@@ -233,16 +231,18 @@ impl<'w> Shard<'w> {
     fn run_flight(&mut self, index: u32, end: Time) {
         let Some(mut active) = self.records.active(index) else { return };
         if active.is_due(end) && self.books.run(&mut active, end) == Fate::Over {
-            self.end_flight(index, end);
+            self.end_flight(index);
         }
     }
 
     /// Nothing can come of the flight any more.
     #[inline(always)]
-    fn end_flight(&mut self, index: u32, end: Time) {
+    fn end_flight(&mut self, index: u32) {
         let slot = self.records.end_flight(index);
-        if self.records.every_device() {
-            self.run_network(slot, end);
+        let Shard { records, books, .. } = self;
+        if records.every_device() {
+            let device = records.device(slot);
+            books.idle.add(slot, device, records.presence(slot), books.world);
         }
     }
 
@@ -280,10 +280,13 @@ impl<'w> Shard<'w> {
     /// The device's record; none if it has none and never will do anything.
     #[inline(always)]
     fn first_touch(&mut self, device: DeviceId) -> Option<u32> {
-        if self.records.every_device() {
-            return Some(self.records.slot_of(device));
-        }
         let world = self.books.world;
+        if self.records.every_device() {
+            let slot = self.records.slot_of(device);
+            let presence = self.records.presence(slot);
+            self.books.idle.bring_back(self.tick, device, presence, world);
+            return Some(slot);
+        }
         let now = world.ticks.start(self.tick);
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
@@ -341,7 +344,7 @@ impl<'w> Shard<'w> {
         let mut active = self.records.active(index).expect("a flight that is not over");
         self.books.offer(&mut active, at, eligible);
         if self.books.run(&mut active, end) == Fate::Over {
-            self.end_flight(index, end);
+            self.end_flight(index);
         }
     }
 
@@ -363,13 +366,16 @@ impl<'w> Shard<'w> {
 
     /// Whether a device that has had no turn is online, as of the beginning of `tick`.
     pub fn is_online(&mut self, device: DeviceId, tick: u64) -> bool {
+        let world = self.books.world;
+        let now = world.ticks.start(tick);
         if self.records.every_device() {
             let slot = self.records.slot_of(device);
-            return self.records.presence(slot).online();
+            let mut then = *self.records.presence(slot);
+            let cohort = world.cohort(then.cohort());
+            then.back_to(now, device, cohort, &world.streams, |_| {});
+            return then.online();
         }
-        let world = self.books.world;
         let id = world.cohort_of(device);
-        let now = world.ticks.start(tick);
         Presence::first_online(device, id, now, world.cohort(id), &world.streams)
     }
 }
