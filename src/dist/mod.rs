@@ -10,7 +10,7 @@ pub use empirical::Empirical;
 
 use crate::rng::Stream;
 use math::{exp, ln, pow};
-use ziggurat::{exponential, normal};
+use ziggurat::{exponential, exponential_from, normal};
 
 /// A law of positive values, in whatever unit its parameters have.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +94,15 @@ impl Law {
             Law::Exponential { mean } => mean * exponential(stream),
             Law::Lognormal { mu, sigma } => exp(mu + sigma * normal(stream)),
             _ => self.sample_rarer(stream),
+        }
+    }
+
+    /// As [`Law::sample`], with the first word drawn before: `rest` is the stream after it.
+    #[inline(always)]
+    pub fn sample_from(&self, word: u64, rest: &mut Stream) -> f64 {
+        match self {
+            Law::Exponential { mean } => mean * exponential_from(word, rest),
+            _ => self.sample(&mut rest.stepped_back()),
         }
     }
 

@@ -34,6 +34,12 @@ static NORMAL: Layers = layers(NORMAL_TAIL, 0.004_928_673_233_974_655, Density::
 #[inline(always)]
 pub fn exponential(stream: &mut Stream) -> f64 {
     let word = stream.next_u64();
+    exponential_from(word, stream)
+}
+
+/// The same, with its first word drawn before: the stream is asked for more only rarely.
+#[inline(always)]
+pub fn exponential_from(word: u64, stream: &mut Stream) -> f64 {
     let layer = (word % LAYERS as u64) as usize;
     let x = unit(word) * EXPONENTIAL.x[layer];
     if x < EXPONENTIAL.x[layer + 1] { x } else { exponential_rarely(layer, x, stream) }

@@ -9,8 +9,8 @@ use super::attempt::Verdict;
 #[derive(Clone, Debug)]
 pub struct Cohort {
     pub start: Start,
-    pub on: Law,
-    pub off: Law,
+    /// Lengths of offline and of online periods, in this order.
+    pub periods: [Law; 2],
     /// A device whose word lies below is offline for good.
     pub never_returns: u64,
     /// Else, below this, it is online at a random instant.
@@ -47,6 +47,12 @@ pub enum DownloadLaw {
 }
 
 impl Cohort {
+    /// The law of a period's length. A list and no branch: half of the guesses would be wrong.
+    #[inline(always)]
+    pub fn period(&self, online: bool) -> &Law {
+        &self.periods[usize::from(online)]
+    }
+
     /// The words below which a device is gone, and below which it is online.
     ///
     /// # Panics

@@ -84,10 +84,10 @@ impl Presence {
         self.word = self.word & !STAGE | (stage as u64) << 1;
     }
 
-    /// Neither in the push order nor pushed, and no task under way: only the network counts.
+    /// Whether the stage is [`Stage::Idle`].
     #[inline(always)]
-    pub fn is_alone(&self) -> bool {
-        self.word & STAGE == 0 && self.flight == Presence::NO_FLIGHT
+    pub fn is_idle(&self) -> bool {
+        self.word & STAGE == 0
     }
 
     /// Whether the calendar holds an entry for the end of this period.
@@ -109,15 +109,28 @@ impl Presence {
     /// Ends the current period at its end and draws the next.
     #[inline(always)]
     pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+        let word = self.next_word(device, streams);
+        self.flip_with(word, device, cohort, streams);
+    }
+
+    /// The word that [`Presence::flip`] draws first.
+    #[inline(always)]
+    pub fn next_word(&self, device: DeviceId, streams: &Streams) -> u64 {
+        streams.stream(device, Purpose::Period, self.periods.wrapping_add(1)).next_u64()
+    }
+
+    /// [`Presence::flip`] with the word of [`Presence::next_word`].
+    #[inline(always)]
+    pub fn flip_with(&mut self, word: u64, device: DeviceId, cohort: &Cohort, streams: &Streams) {
         self.periods = self.periods.wrapping_add(1);
-        let mut stream = streams.stream(device, Purpose::Period, self.periods);
-        let law = if self.online() { &cohort.off } else { &cohort.on };
-        let until = end_of(self.until(), law.sample(&mut stream));
+        let mut rest = streams.stream(device, Purpose::Period, self.periods).stepped_forward();
+        let micros = cohort.period(!self.online()).sample_from(word, &mut rest);
+        let until = end_of(self.until(), micros);
         self.word = until.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
     }
 
-    /// Undoes the flips from `now` on, each of which is told to `undone`; what is left is how the
-    /// device stood just before `now`.
+    /// Undoes the flips from `now` on, and returns how many; what is left is how the device
+    /// stood just before `now`.
     ///
     /// Since every length follows from the device and the number of the period, time can go
     /// backwards as well.
@@ -128,46 +141,34 @@ impl Presence {
         device: DeviceId,
         cohort: &Cohort,
         streams: &Streams,
-        mut undone: impl FnMut(Time),
-    ) {
-        if self.until().is_never() && self.periods > 0 {
+    ) -> u32 {
+        let ahead = self.periods;
+        if self.until().is_never() && ahead > 0 {
             // A period without end hides when it began.
-            return self.replay_to(now, device, cohort, streams, &mut undone);
+            self.replay_to(now, device, cohort, streams);
         }
         while self.periods > 0 {
-            let law = if self.online() { &cohort.on } else { &cohort.off };
             let mut stream = streams.stream(device, Purpose::Period, self.periods);
-            let began = Time(self.until().0 - length(law.sample(&mut stream)));
+            let micros = cohort.period(self.online()).sample(&mut stream);
+            let began = Time(self.until().0 - length(micros).min(self.until().0));
             if began < now {
-                return;
+                break;
             }
-            undone(began);
             self.periods -= 1;
             self.word = began.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
         }
+        ahead - self.periods
     }
 
     #[cold]
-    fn replay_to(
-        &mut self,
-        now: Time,
-        device: DeviceId,
-        cohort: &Cohort,
-        streams: &Streams,
-        undone: &mut dyn FnMut(Time),
-    ) {
-        let first = Presence::first(device, self.cohort(), Time::ZERO, cohort, streams);
-        let mut then = Presence { flight: self.flight, ..first };
-        then.set_stage(self.stage());
-        while then.until() < now {
-            then.flip(device, cohort, streams);
+    fn replay_to(&mut self, now: Time, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+        let (stage, flight) = (self.stage(), self.flight);
+        *self = Presence::first(device, self.cohort(), Time::ZERO, cohort, streams);
+        while self.until() < now {
+            self.flip(device, cohort, streams);
         }
-        let mut ahead = then;
-        while ahead.periods < self.periods {
-            undone(ahead.until());
-            ahead.flip(device, cohort, streams);
-        }
-        *self = then;
+        self.set_stage(stage);
+        self.flight = flight;
     }
 
     /// The state of a device at its first touch, drawn exactly.
@@ -198,7 +199,7 @@ impl Presence {
             let until = end_of(now, rest_of_period(cohort, online, &mut stream));
             return Presence::new(id, online, until);
         }
-        let law = if online { &cohort.on } else { &cohort.off };
+        let law = cohort.period(online);
         let first = end_of(Time::ZERO, law.sample(&mut streams.stream(device, Purpose::Period, 0)));
         let mut presence = Presence::new(id, online, first);
         while presence.until() <= now && !presence.until().is_never() {
@@ -230,7 +231,7 @@ impl Presence {
 }
 
 fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {
-    if online { cohort.on.sample_residual(stream) } else { cohort.off.sample_residual(stream) }
+    cohort.period(online).sample_residual(stream)
 }
 
 /// A period lasts at least one microsecond, so that time goes on.

@@ -78,6 +78,18 @@ impl Stream {
         word
     }
 
+    /// The stream as it will be after its next word.
+    #[inline(always)]
+    pub fn stepped_forward(self) -> Stream {
+        Stream { counter: self.counter.wrapping_add(1 << DEVICE_BITS), ..self }
+    }
+
+    /// The stream as it was before its last word.
+    #[inline(always)]
+    pub fn stepped_back(self) -> Stream {
+        Stream { counter: self.counter.wrapping_sub(1 << DEVICE_BITS), ..self }
+    }
+
     /// Uniform on (0, 1), never 0 or 1, down to 2^-53.
     #[inline(always)]
     pub fn next_unit(&mut self) -> f64 {

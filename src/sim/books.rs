@@ -38,7 +38,7 @@ impl<'w> Books<'w> {
             world,
             calendar: Calendar::new(),
             entering: Entering::new(),
-            idle: Idle::new(),
+            idle: Idle::new(world),
             ready: Vec::new(),
             fresh: Vec::new(),
             tallies: vec![Tally::default(); world.cohorts.len()],

@@ -129,6 +129,16 @@ impl Calendar {
     /// Goes on to `tick` and moves its entries to the ends of `out`.
     #[inline]
     pub fn drain(&mut self, tick: u64, out: &mut Due) {
+        let mut chain = self.unlink(tick);
+        while let Some(entries) = self.pool.next_chunk(&mut chain) {
+            for entry in entries {
+                out[(entry >> 30) as usize].push(entry & (NUMBERS - 1));
+            }
+        }
+    }
+
+    /// Goes on to `tick` and empties its bucket; the chain of what was in it.
+    fn unlink(&mut self, tick: u64) -> u32 {
         debug_assert!(tick >= self.now);
         if era(tick) != era(self.now) {
             self.enter_era(era(tick));
@@ -136,7 +146,7 @@ impl Calendar {
         self.now = tick;
         let at = ring(tick);
         self.occupied[at / 64] &= !(1 << (at % 64));
-        self.pool.drain(std::mem::take(&mut self.near[at]), out);
+        std::mem::take(&mut self.near[at])
     }
 
     /// About how many entries [`Calendar::drain`] of `tick` will look at; of many, only that
@@ -299,19 +309,18 @@ impl Pool {
         len as u32
     }
 
-    #[inline]
-    fn drain(&mut self, mut next: u32, out: &mut Due) {
-        while next != 0 {
-            let chunk = (next - 1) / CHUNK * CHUNK;
-            let entries = &self.entries[chunk as usize..next as usize];
-            prefetch(&self.entries, (entries[0].saturating_sub(1) / CHUNK * CHUNK) as usize);
-            for entry in &entries[1..] {
-                out[(entry >> 30) as usize].push(entry & (NUMBERS - 1));
-            }
-            next = entries[0];
-            self.entries[chunk as usize] = self.free;
-            self.free = chunk;
+    /// Takes the newest chunk off a chain; what it held is valid until the next chunk is added.
+    #[inline(always)]
+    fn next_chunk(&mut self, chain: &mut u32) -> Option<&[u32]> {
+        let next = *chain;
+        if next == 0 {
+            return None;
         }
+        let chunk = (next - 1) / CHUNK * CHUNK;
+        *chain = self.entries[chunk as usize];
+        prefetch(&self.entries, (chain.saturating_sub(1) / CHUNK * CHUNK) as usize);
+        self.entries[chunk as usize] = std::mem::replace(&mut self.free, chunk);
+        Some(&self.entries[chunk as usize + 1..next as usize])
     }
 }
 

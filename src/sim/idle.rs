@@ -1,161 +1,173 @@
 //! Devices that nobody waits for: no turn yet, or no task any more.
 //!
 //! What such a device does on the network decides nothing, so it need not keep in step with the
-//! others. It runs ahead, a stride of many ticks at a time, each change at its exact time; when
-//! its turn comes, it goes back to where it stood ([`Presence::back_to`]).
+//! others, nor be in the calendar: all of them run ahead, one after the other as they lie in
+//! memory, a stride of many ticks at a time, each change at its exact time. When a device's turn
+//! comes, it goes back to where it stood ([`Presence::back_to`]).
 
-use crate::fleet::Presence;
+use crate::fleet::{Cohort, Presence};
 use crate::model::{DeviceId, Time};
 
-use super::calendar::{Calendar, Due, Entering, Entry, Kind};
 use super::records::Records;
-use super::ticks::Ticks;
 use super::world::World;
 
-/// The future of idle devices.
+/// How far the idle devices of a shard have run.
 ///
 /// # Invariants
-/// Every idle device that has a record stands at the end of the current stride, and is in the
-/// calendar under the stride in which its period ends.
+/// Every idle device that has a record stands at the end of the current stride, or at the end
+/// of the run if that comes first.
 #[derive(Debug)]
 pub struct Idle {
-    /// In strides, not ticks.
-    calendar: Calendar,
-    entering: Entering,
+    stride_bits: u32,
     /// The stride that was run last.
     stride: Option<u64>,
-    /// Changes in each of its ticks.
-    flips: Box<[u64; STRIDE as usize]>,
-    /// Changes in the strides before.
-    flips_before: u64,
+    /// Changes, up to the end of the stride.
+    pub flips: u64,
+    /// No idle device changes before this.
+    earliest: Time,
     /// Whether some period ends beyond the end of the run.
     pub cut_off: bool,
-    due: Due,
 }
 
-const STRIDE_BITS: u32 = 6;
-/// Ticks in a stride: few strides in all, so that the calendar stays in the nearest cache;
-/// most devices change once at most in one.
-const STRIDE: u64 = 1 << STRIDE_BITS;
-
-/// How many devices ahead of its use a record is fetched.
-const AHEAD: usize = 32;
+/// Devices run together.
+const GROUP: usize = 64;
 
 impl Idle {
-    pub fn new() -> Idle {
+    pub fn new(world: &World) -> Idle {
         Idle {
-            calendar: Calendar::new(),
-            entering: Entering::new(),
+            stride_bits: stride_bits(world),
             stride: None,
-            flips: Box::new([0; STRIDE as usize]),
-            flips_before: 0,
+            flips: 0,
+            earliest: Time::NEVER,
             cut_off: false,
-            due: Due::default(),
         }
     }
 
     /// The next tick in which [`Idle::run`] has something to do.
-    pub fn next_tick(&self) -> Option<u64> {
-        self.calendar.next_tick().map(|stride| stride << STRIDE_BITS)
+    pub fn next_tick(&self, world: &World) -> Option<u64> {
+        let tick = world.ticks.of(self.earliest) >> self.stride_bits << self.stride_bits;
+        (self.earliest < world.until).then_some(tick)
     }
 
-    /// About how many devices [`Idle::run`] in `tick` will look at.
-    pub fn load_at(&self, tick: u64) -> usize {
-        let stride = tick >> STRIDE_BITS;
-        if self.stride == Some(stride) { 0 } else { self.calendar.load_at(stride) }
-    }
-
-    /// Changes up to the end of `tick`, which lies in the current stride or after it.
-    pub fn flips_to(&self, tick: u64) -> u64 {
-        let in_stride = match self.stride {
-            Some(stride) if stride == tick >> STRIDE_BITS => (tick % STRIDE) as usize + 1,
-            _ => STRIDE as usize,
-        };
-        self.flips_before + self.flips[..in_stride].iter().sum::<u64>()
+    /// Whether `tick` lies in another stride than the last.
+    pub fn is_due(&self, tick: u64) -> bool {
+        self.stride != Some(tick >> self.stride_bits)
     }
 
     /// Runs all idle devices to the end of the stride that `tick` lies in.
-    #[inline(always)]
     pub fn run(&mut self, tick: u64, world: &World, records: &mut Records) {
-        if self.stride != Some(tick >> STRIDE_BITS) {
-            self.run_stride(tick >> STRIDE_BITS, world, records);
+        if !records.every_device() || !self.is_due(tick) {
+            return;
+        }
+        self.stride = Some(tick >> self.stride_bits);
+        self.earliest = Time::NEVER;
+        let end = self.end(world);
+        let slots = records.presences().len();
+        for from in (0..slots).step_by(GROUP) {
+            self.run_group(from, GROUP.min(slots - from), end, world, records);
         }
     }
 
-    #[inline(never)]
-    fn run_stride(&mut self, stride: u64, world: &World, records: &mut Records) {
-        self.stride = Some(stride);
-        self.flips_before += self.flips.iter().sum::<u64>();
-        self.flips.fill(0);
-        let mut due = std::mem::take(&mut self.due);
-        self.calendar.drain(stride, &mut due);
-        let list = &due[Kind::Network as usize];
-        list.iter().take(AHEAD).for_each(|slot| records.prefetch(*slot as usize));
-        for (at, &slot) in list.iter().enumerate() {
-            if let Some(slot) = list.get(at + AHEAD) {
-                records.prefetch(*slot as usize);
-            }
+    /// Runs `count` devices from the slot `from` on, in small loops, of which the processor can
+    /// overlap many rounds.
+    #[inline(always)]
+    fn run_group(
+        &mut self,
+        from: usize,
+        count: usize,
+        end: Time,
+        world: &World,
+        records: &mut Records,
+    ) {
+        let mut due = [0; GROUP];
+        let mut dues = 0;
+        for (slot, presence) in (from..).zip(&records.presences()[from..from + count]) {
+            due[dues] = slot as u32;
+            let changes = presence.until() < end;
+            dues += usize::from(presence.is_idle() & changes);
+            let stays = presence.is_idle() & !changes;
+            self.earliest = self.earliest.min(if stays { presence.until() } else { Time::NEVER });
+        }
+        let mut words = [0; GROUP];
+        for (word, &slot) in words.iter_mut().zip(&due[..dues]) {
+            let device = records.device(slot);
+            *word = records.presence(slot).next_word(device, &world.streams);
+        }
+        for (&word, &slot) in words.iter().zip(&due[..dues]) {
             let device = records.device(slot);
             let presence = records.presence(slot);
-            if presence.is_alone() && presence.until() < self.end(world) {
-                self.run_device(slot, device, presence, world);
-            }
+            let cohort = world.cohort(presence.cohort());
+            presence.flip_with(word, device, cohort, &world.streams);
+            self.flips += 1;
+            self.add(device, presence, cohort, world);
         }
-        due.iter_mut().for_each(Vec::clear);
-        self.due = due;
-        self.entering.flush(&mut self.calendar);
     }
 
-    /// Takes up a device that has become idle.
+    /// Takes a device to the end of the stride.
     #[inline(always)]
-    pub fn add(&mut self, slot: u32, device: DeviceId, presence: &mut Presence, world: &World) {
-        self.run_device(slot, device, presence, world);
-        self.entering.flush(&mut self.calendar);
+    pub fn add(
+        &mut self,
+        device: DeviceId,
+        presence: &mut Presence,
+        cohort: &Cohort,
+        world: &World,
+    ) {
+        let end = self.end(world);
+        while presence.until() < end {
+            presence.flip(device, cohort, &world.streams);
+            self.flips += 1;
+        }
+        let until = presence.until();
+        self.earliest = self.earliest.min(until);
+        self.cut_off |= until >= world.until && !until.is_never();
     }
 
-    /// Brings an idle device back to how it stood just before `tick`.
+    /// Brings an idle device back to how it stood just before `now`.
     #[inline(always)]
     pub fn bring_back(
         &mut self,
-        tick: u64,
+        now: Time,
         device: DeviceId,
         presence: &mut Presence,
         world: &World,
     ) {
         let cohort = world.cohort(presence.cohort());
-        let (ticks, flips) = (world.ticks, &mut self.flips);
-        presence.back_to(ticks.start(tick), device, cohort, &world.streams, |at| {
-            flips[in_stride(at, ticks)] -= 1;
-        });
+        self.flips -= u64::from(presence.back_to(now, device, cohort, &world.streams));
     }
 
-    #[inline(always)]
-    fn run_device(&mut self, slot: u32, device: DeviceId, presence: &mut Presence, world: &World) {
-        let end = self.end(world);
-        let cohort = world.cohort(presence.cohort());
-        while presence.until() < end {
-            self.flips[in_stride(presence.until(), world.ticks)] += 1;
-            presence.flip(device, cohort, &world.streams);
+    /// How many of the changes lie before `now`.
+    pub fn flips_before(&self, now: Time, world: &World, records: &mut Records) -> u64 {
+        let mut flips = self.flips;
+        if now < self.end(world) {
+            for slot in 0..records.presences().len() as u32 {
+                let device = records.device(slot);
+                let mut then = *records.presence(slot);
+                if then.is_idle() {
+                    let cohort = world.cohort(then.cohort());
+                    flips -= u64::from(then.back_to(now, device, cohort, &world.streams));
+                }
+            }
         }
-        let until = presence.until();
-        if until < world.until {
-            let stride = world.ticks.of(until) >> STRIDE_BITS;
-            self.entering.push(&mut self.calendar, stride, Entry::new(Kind::Network, slot));
-        } else {
-            self.cut_off |= !until.is_never();
-        }
+        flips
     }
 
     /// The end of the current stride; no device goes beyond the end of the run.
     #[inline(always)]
     fn end(&self, world: &World) -> Time {
-        let stride = self.stride.map_or(0, |stride| stride + 1);
-        world.ticks.start(stride << STRIDE_BITS).min(world.until)
+        let next = self.stride.map_or(0, |stride| stride + 1);
+        world.ticks.start(next << self.stride_bits).min(world.until)
     }
 }
 
-/// The tick of `at` within its stride.
-#[inline(always)]
-fn in_stride(at: Time, ticks: Ticks) -> usize {
-    (ticks.of(at) % STRIDE) as usize
+/// A stride in which about every third device changes: more would have to be taken back, with
+/// fewer most of the pass over the records would be in vain.
+fn stride_bits(world: &World) -> u32 {
+    const SHARE: f64 = 0.4;
+    let between_changes = |cohort: &Cohort| {
+        let mean = (cohort.period(false).mean() + cohort.period(true).mean()) / 2.0;
+        if mean > 0.0 { mean } else { f64::INFINITY }
+    };
+    let least = world.cohorts.iter().map(between_changes).fold(f64::INFINITY, f64::min);
+    let ticks = world.ticks.of(Time((least * SHARE).min(Time::NEVER.0 as f64) as u64));
+    ticks.max(1).ilog2()
 }

@@ -74,6 +74,11 @@ impl Records {
         self.every_device
     }
 
+    /// Slots there are.
+    pub fn len(&self) -> usize {
+        self.presences.len()
+    }
+
     #[inline(always)]
     pub fn presences(&mut self) -> &mut [Presence] {
         &mut self.presences

@@ -336,7 +336,7 @@ impl Coordinator<'_, '_, '_> {
             let shard = lock(shard);
             targeted += shard.books.tallies.iter().map(|tally| tally.targeted).sum::<u64>();
             open += shard.books.open;
-            events.merge(&shard.events_to(tick));
+            events.merge(&shard.events());
         }
         (self.options.progress)(Progress {
             now: self.world.ticks.start(tick),
@@ -369,8 +369,8 @@ impl Coordinator<'_, '_, '_> {
             })
             .collect();
         for shard in self.shards {
-            let shard = lock(shard);
-            events.merge(&shard.events_to(ticks.of(end) - 1));
+            let mut shard = lock(shard);
+            events.merge(&shard.events_before(end));
             for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
             }

@@ -149,8 +149,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>) -> Cohort 
         Cohort::presence_thresholds(start, &on, &off, cohort.never_returns);
     Cohort {
         start,
-        on,
-        off,
+        periods: [off, on],
         never_returns,
         online_below,
         reaction: law(&cohort.reacts),

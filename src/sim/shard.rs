@@ -81,22 +81,28 @@ impl<'w> Shard<'w> {
             let device = records.device(slot);
             let id = world.cohort_of(device);
             let presence = records.presence(slot);
-            *presence = Presence::first(device, id, Time::ZERO, world.cohort(id), &world.streams);
-            books.idle.add(slot, device, presence, world);
+            let cohort = world.cohort(id);
+            *presence = Presence::first(device, id, Time::ZERO, cohort, &world.streams);
+            books.idle.add(device, presence, cohort, world);
         }
     }
 
     /// The next tick that has something to do; it may turn out to be little.
     pub fn next_tick(&self) -> Option<u64> {
         let fresh = (!self.books.fresh.is_empty()).then_some(self.tick + 1);
-        let next = [self.books.calendar.next_tick(), self.books.idle.next_tick(), fresh];
+        let next =
+            [self.books.calendar.next_tick(), self.books.idle.next_tick(self.books.world), fresh];
         next.into_iter().flatten().min()
     }
 
     /// About how many entries [`Shard::run`] of `tick` will look at.
     pub fn load_at(&self, tick: u64) -> usize {
         let Books { calendar, idle, .. } = &self.books;
-        calendar.load_at(tick) + idle.load_at(tick) + self.inbox.len()
+        let idle = match self.records.every_device() && idle.is_due(tick) {
+            true => self.records.len(),
+            false => 0,
+        };
+        calendar.load_at(tick) + idle + self.inbox.len()
     }
 
     /// Whether some device's next timer lies beyond the end of the run.
@@ -104,10 +110,16 @@ impl<'w> Shard<'w> {
         self.books.cut_off || self.books.idle.cut_off
     }
 
-    /// Events up to the end of `tick`.
-    pub fn events_to(&self, tick: u64) -> Events {
+    /// Events before `end`, which must not lie before the end of the last tick.
+    pub fn events_before(&mut self, end: Time) -> Events {
+        let Books { idle, world, events, .. } = &self.books;
+        Events { flips: events.flips + idle.flips_before(end, world, &mut self.records), ..*events }
+    }
+
+    /// Events so far, a little ahead of the last tick.
+    pub fn events(&self) -> Events {
         let events = self.books.events;
-        Events { flips: events.flips + self.books.idle.flips_to(tick), ..events }
+        Events { flips: events.flips + self.books.idle.flips, ..events }
     }
 
     /// Carries out the turns of the inbox, in `tick`; the rest of the tick is still to come.
@@ -176,7 +188,7 @@ impl<'w> Shard<'w> {
             self.records.prefetch(list.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
             let presence = self.records.presence(slot);
             // Idle devices have run ahead.
-            if presence.until() < end && !presence.is_alone() {
+            if presence.until() < end && !presence.is_idle() {
                 self.run_to(slot, end);
             }
         }
@@ -242,7 +254,9 @@ impl<'w> Shard<'w> {
         let Shard { records, books, .. } = self;
         if records.every_device() {
             let device = records.device(slot);
-            books.idle.add(slot, device, records.presence(slot), books.world);
+            let presence = records.presence(slot);
+            let cohort = books.world.cohort(presence.cohort());
+            books.idle.add(device, presence, cohort, books.world);
         }
     }
 
@@ -281,13 +295,13 @@ impl<'w> Shard<'w> {
     #[inline(always)]
     fn first_touch(&mut self, device: DeviceId) -> Option<u32> {
         let world = self.books.world;
+        let now = world.ticks.start(self.tick);
         if self.records.every_device() {
             let slot = self.records.slot_of(device);
             let presence = self.records.presence(slot);
-            self.books.idle.bring_back(self.tick, device, presence, world);
+            self.books.idle.bring_back(now, device, presence, world);
             return Some(slot);
         }
-        let now = world.ticks.start(self.tick);
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
         if !presence.online() && presence.until().is_never() {
@@ -372,7 +386,7 @@ impl<'w> Shard<'w> {
             let slot = self.records.slot_of(device);
             let mut then = *self.records.presence(slot);
             let cohort = world.cohort(then.cohort());
-            then.back_to(now, device, cohort, &world.streams, |_| {});
+            then.back_to(now, device, cohort, &world.streams);
             return then.online();
         }
         let id = world.cohort_of(device);
