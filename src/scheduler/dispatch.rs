@@ -67,6 +67,8 @@ pub trait FleetView {
     fn take(&mut self, turn: Turn);
     /// A hint that [`FleetView::is_still_ready`] will be asked soon.
     fn expect(&mut self, _ready: &Ready) {}
+    /// A hint that [`FleetView::is_online`] will be asked soon.
+    fn expect_listed(&mut self, _device: DeviceId) {}
 }
 
 impl Dispatcher {
@@ -105,6 +107,7 @@ impl Dispatcher {
     /// Returns whether it stopped at the limit; then call it again for the same span.
     #[inline]
     pub fn plan(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
+        self.ready.iter().take(FORESIGHT).for_each(|ready| fleet.expect(ready));
         let mut turns = 0;
         while self.limiter.next(from) < to {
             if turns >= limit {
@@ -122,7 +125,7 @@ impl Dispatcher {
     #[inline(always)]
     fn next_turn(&mut self, from: Time, fleet: &mut impl FleetView) -> bool {
         while let Some(ready) = self.ready.pop_front() {
-            if let Some(later) = self.ready.get(FORESIGHT) {
+            if let Some(later) = self.ready.get(FORESIGHT - 1) {
                 fleet.expect(later);
             }
             if fleet.is_still_ready(&ready) {
@@ -131,6 +134,9 @@ impl Dispatcher {
             }
         }
         let Some(device) = self.list.next_device() else { return false };
+        if let Some(later) = self.list.ahead(FORESIGHT) {
+            fleet.expect_listed(later);
+        }
         let online = fleet.is_online(device);
         fleet.take(match self.offline {
             OfflineTurn::WhenOnline if !online => Turn::Aside { device },

@@ -54,6 +54,13 @@ impl Selection {
         self.next >= self.list.len()
     }
 
+    /// The device so many positions further on in the list, targeted or not.
+    #[inline(always)]
+    pub fn ahead(&self, positions: usize) -> Option<DeviceId> {
+        let position = self.next + positions as u64;
+        (position < self.list.len()).then(|| self.list.at(position))
+    }
+
     /// The next targeted device.
     #[inline(always)]
     pub fn next_device(&mut self) -> Option<DeviceId> {

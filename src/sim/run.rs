@@ -207,6 +207,11 @@ impl FleetView for View<'_, '_, '_> {
     fn expect(&mut self, ready: &Ready) {
         self.shard(ready.device).expect(ready);
     }
+
+    #[inline(always)]
+    fn expect_listed(&mut self, device: DeviceId) {
+        self.shard(device).expect_listed(device);
+    }
 }
 
 impl Coordinator<'_, '_, '_> {

@@ -49,6 +49,8 @@ impl Inbox {
 /// Nothing in it depends on another shard, nor on the order of devices within a tick. Between
 /// two calls the calendar holds every device under the earliest of its timers.
 #[derive(Debug)]
+// Aligned, so that no two shards, which different threads change, share a cache line.
+#[repr(align(128))]
 pub struct Shard<'w> {
     records: Records,
     pub books: Books<'w>,
@@ -366,6 +368,14 @@ impl<'w> Shard<'w> {
     #[inline(always)]
     pub fn expect(&self, ready: &Ready) {
         self.records.prefetch(ready.slot as usize);
+    }
+
+    /// Fetches what [`Shard::is_online`] will look at.
+    #[inline(always)]
+    pub fn expect_listed(&self, device: DeviceId) {
+        if self.records.every_device() {
+            self.records.prefetch(self.records.slot_of(device) as usize);
+        }
     }
 
     /// Whether the device has been online and waiting since the entry was made.
