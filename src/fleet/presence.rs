@@ -244,3 +244,64 @@ fn length(micros: f64) -> u64 {
 fn end_of(start: Time, micros: f64) -> Time {
     Time((start.0 + length(micros)).min(Time::NEVER.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist::Law;
+    use crate::fleet::{DownloadLaw, Failures};
+    use proptest::prelude::*;
+
+    fn cohort(start: Start, off: Law, on: Law) -> Cohort {
+        let (never_returns, online_below) = Cohort::presence_thresholds(start, &on, &off, 0.1);
+        Cohort {
+            start,
+            periods: [off, on],
+            never_returns,
+            online_below,
+            reaction: Law::Constant(0.0),
+            download: DownloadLaw::Takes(Law::Constant(0.0)),
+            restarts: false,
+            verify: Law::Constant(0.0),
+            install: Law::Constant(0.0),
+            failures: Failures::default(),
+        }
+    }
+
+    proptest! {
+        /// Running ahead and going back ends where running straight to the instant does.
+        #[test]
+        fn going_back_undoes_running_ahead(
+            device in 0..u32::MAX,
+            now in 0u64..40_000,
+            ahead in 0u64..40_000,
+            law in 0..3,
+            from_start in prop::bool::ANY,
+        ) {
+            // The last has periods that never end.
+            let off = match law {
+                0 => Law::Exponential { mean: 700.0 },
+                1 => Law::Constant(500.0),
+                _ => Law::Pareto { alpha: 0.05, min: 2.0 },
+            };
+            let start = if from_start || law == 2 { Start::Online } else { Start::Equilibrium };
+            let cohort = cohort(start, off, Law::Exponential { mean: 300.0 });
+            let (device, streams) = (DeviceId(device), Streams::new(3));
+            let run_to = |presence: &mut Presence, end: u64| {
+                while presence.until() < Time(end) {
+                    presence.flip(device, &cohort, &streams);
+                }
+            };
+            let mut straight =
+                Presence::first(device, CohortId(5), Time::ZERO, &cohort, &streams);
+            straight.set_stage(Stage::Waiting);
+            let mut there_and_back = straight;
+            run_to(&mut straight, now);
+            run_to(&mut there_and_back, now + ahead);
+            let flips = there_and_back.periods - straight.periods;
+            let undone = there_and_back.back_to(Time(now), device, &cohort, &streams);
+            prop_assert_eq!(undone, flips);
+            prop_assert_eq!(there_and_back, straight);
+        }
+    }
+}

@@ -195,12 +195,13 @@ fn r17_a_plan_cut_off_at_its_limit_goes_on_where_it_was() {
     let mut fleet =
         Fleet { offline: (0..700).filter(|id| id % 3 == 0).collect(), ..Fleet::default() };
     let mut whole = dispatcher(per_second(1000), OfflineTurn::WhenOnline, 700);
-    let (mut pieces, mut at_once) = (Vec::new(), Vec::new());
+    let mut pieces = Vec::new();
     let to = Time(1_000_000);
-    whole.plan(Time::ZERO, to, &mut fleet, &mut at_once, usize::MAX);
+    whole.plan(Time::ZERO, to, &mut fleet, usize::MAX);
+    let at_once = std::mem::take(&mut fleet.turns);
     loop {
-        let mut piece = Vec::new();
-        let more = turns.plan(Time::ZERO, to, &mut fleet, &mut piece, 50);
+        let more = turns.plan(Time::ZERO, to, &mut fleet, 50);
+        let piece = std::mem::take(&mut fleet.turns);
         assert!(piece.len() <= 50);
         pieces.extend(piece);
         if !more {
