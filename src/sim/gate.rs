@@ -15,12 +15,20 @@ pub struct Gate {
     done: AtomicUsize,
     stopped: AtomicBool,
     asleep: AtomicUsize,
+    /// Whether threads have to share cores.
+    crowded: bool,
 }
 
 /// Turns of waiting before a worker sleeps; about a millisecond.
 const PATIENCE: u32 = 1 << 14;
 
 impl Gate {
+    /// For so many threads in all.
+    pub fn new(threads: usize) -> Gate {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Gate { crowded: threads > cores, ..Gate::default() }
+    }
+
     /// Starts a round.
     pub fn open(&self, job: u64, workers: &[Thread]) {
         self.done.store(0, SeqCst);
@@ -35,7 +43,7 @@ impl Gate {
     pub fn wait(&self, workers: usize) {
         let mut turns = 0;
         while self.done.load(SeqCst) < workers {
-            pause(&mut turns);
+            self.pause(&mut turns);
         }
     }
 
@@ -65,7 +73,7 @@ impl Gate {
         let mut turns = 0;
         while self.round.load(SeqCst) == seen {
             if turns < PATIENCE {
-                pause(&mut turns);
+                self.pause(&mut turns);
                 continue;
             }
             self.asleep.fetch_add(1, SeqCst);
@@ -76,6 +84,17 @@ impl Gate {
             self.asleep.fetch_sub(1, SeqCst);
         }
     }
+
+    /// Spins, and now and then lets another thread have the core; seldom where each has its
+    /// own, since the round may begin just then.
+    fn pause(&self, turns: &mut u32) {
+        *turns += 1;
+        if turns.is_multiple_of(if self.crowded { 128 } else { 2048 }) {
+            std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 struct Done<'a>(&'a AtomicUsize);
@@ -83,16 +102,6 @@ struct Done<'a>(&'a AtomicUsize);
 impl Drop for Done<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, SeqCst);
-    }
-}
-
-/// Spins, and now and then lets another thread have the core.
-fn pause(turns: &mut u32) {
-    *turns += 1;
-    if turns.is_multiple_of(128) {
-        std::thread::yield_now();
-    } else {
-        std::hint::spin_loop();
     }
 }
 

@@ -56,7 +56,7 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
     let selection = Selection::new(targets.list.clone(), targets.targeted.clone());
     let limiter = setup::limiter(&loaded.scenario.campaign.rate);
     let every = loaded.scenario.run.sample_every.map(|span| sample_ticks(&world, span));
-    let gate = Gate::default();
+    let gate = Gate::new(threads);
     std::thread::scope(|scope| {
         let spawn = |at: usize| {
             let (shards, gate) = (&shards, &gate);
