@@ -12,7 +12,7 @@ use crate::scheduler::{Dispatcher, FleetView, Ready, Selection, Turn};
 
 use super::gate::Gate;
 use super::outcome::{CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally};
-use super::records::Records;
+use super::records::{Records, split};
 use super::sampler::Sampler;
 use super::setup::{self, Targets};
 use super::shard::{Listed, Shard};
@@ -173,9 +173,7 @@ struct View<'a, 'b, 'w> {
 impl<'w> View<'_, '_, 'w> {
     #[inline(always)]
     fn shard(&mut self, device: DeviceId) -> &mut Shard<'w> {
-        let shards = self.shards.len() as u32;
-        // A division costs more than all else here.
-        let at = if shards == 1 { 0 } else { device.0 % shards };
+        let (_, at) = split(device, self.shards.len() as u32);
         &mut self.shards[at as usize]
     }
 }
