@@ -48,8 +48,8 @@ impl Inbox {
 /// # Invariants
 /// Nothing in it depends on another shard, nor on the order of devices within a tick. Between
 /// two calls the calendar holds every device under the earliest of its timers.
-#[derive(Debug)]
 // Aligned, so that no two shards, which different threads change, share a cache line.
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct Shard<'w> {
     records: Records,
@@ -142,9 +142,10 @@ impl<'w> Shard<'w> {
             if presence.flight != Presence::NO_FLIGHT || presence.until() <= at {
                 self.run_to(slot, Time(at.0 + 1));
             }
-            // R15: its deadline may have struck before its permit.
-            if self.records.presence(slot).stage() != Stage::Idle {
-                self.grant(slot, device, at, since, end);
+            match self.records.presence(slot).stage() {
+                // R15: its deadline struck before its permit, which lapses.
+                Stage::Idle => self.books.tally(presence.cohort()).lapsed_permits += 1,
+                _ => self.grant(slot, device, at, since, end),
             }
         }
         inbox.ready.clear();
@@ -343,13 +344,13 @@ impl<'w> Shard<'w> {
                 };
                 return self.push(index, at, eligible, end);
             }
-            // R15: it went offline since the boundary, or its deadline struck: the permit lapses.
+            // R15: it went offline since the boundary: the permit lapses.
             Stage::Ready => {
                 records.presence(slot).set_stage(Stage::Waiting);
                 books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
             }
-            Stage::Waiting | Stage::Idle => {}
-            Stage::Pushed => unreachable!("nobody is pushed twice at once"),
+            Stage::Waiting => {}
+            Stage::Idle | Stage::Pushed => unreachable!("who has a turn waits for it"),
         }
         books.tally(cohort).lapsed_permits += 1;
         self.run_to(slot, end);
