@@ -75,7 +75,7 @@ fn r22_only_the_target_version_succeeds() {
 #[test]
 fn r23_a_third_version_is_a_mismatch_and_the_source_changes_nothing() {
     let open = task(&NO_RULES, &[PUSHED, PROGRESS]);
-    let mut same = open.clone();
+    let mut same = open;
     assert_eq!(same.handle(at(9), Input::SourceVersion, &NO_RULES), Effect::Nothing);
     assert_eq!(same, open);
     let mismatch = TaskState::Failed(FailureReason::VersionMismatch);
@@ -141,7 +141,7 @@ fn r25_a_late_report_is_counted_and_changes_nothing() {
     let ended = task(&TIMEOUT, &[PUSHED, PROGRESS]);
     let mut ended = ended;
     ended.handle(at(61), Input::Deadline, &TIMEOUT);
-    let before = ended.clone();
+    let before = ended;
     for late in [PROGRESS, Input::Installing, FLASH, Input::TargetVersion, Input::OtherVersion] {
         assert_eq!(ended.handle(at(70), late, &TIMEOUT), Effect::Late);
         assert_eq!(ended, before);
@@ -288,7 +288,7 @@ proptest! {
         let mut now = 0;
         for (gap, input) in inputs {
             now += gap;
-            let before = task.clone();
+            let before = task;
             let effect = task.handle(at(now), input, &policy);
             if before.state().is_final() {
                 prop_assert_eq!(&task, &before);
