@@ -87,7 +87,8 @@ struct Fraction {
 
 impl Gcra {
     fn new(rate: EventRate, burst: u32) -> Gcra {
-        assert!((1..1 << 63).contains(&rate.count), "a rate of zero grants nothing");
+        assert!(rate.count > 0, "a rate of zero grants nothing");
+        assert!(rate.count < 1 << 63, "the sum of two parts fits a word");
         assert!(burst > 0, "a bucket holds at least one token");
         let parts = |parts: u128| Fraction {
             us: u64::try_from(parts / u128::from(rate.count))
