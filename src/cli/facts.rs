@@ -6,6 +6,7 @@ use crate::model::{EventRate, Span};
 use crate::report::human::{counted, thousands};
 use crate::scenario::Loaded;
 use crate::scenario::file::{PushRate, Select};
+use crate::scenario::rules::RateFrom;
 
 /// A few resolved facts about a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -129,6 +130,15 @@ fn rate(rate: &PushRate) -> String {
         PushRate::FixedWindow { pushes, window } => {
             format!("{} in each window of {window}", counted_pushes(*pushes))
         }
+        PushRate::Variable { table, .. } => {
+            format!("a table of {}", counted(table.len() as u64, "rate"))
+        }
+        PushRate::Exponential { base, factor, every, max, .. } => format!(
+            "{} /min, times {factor} for every {}, up to {} /min",
+            thousands(u64::from(*base)),
+            counted(u64::from(*every), "device"),
+            thousands(u64::from(*max)),
+        ),
         PushRate::Unlimited => "unlimited".to_owned(),
     }
 }
@@ -163,8 +173,33 @@ fn pushes_take(rate: &PushRate, targets: u64) -> Span {
             let windows = targets.div_ceil(u64::from(*pushes).max(1)).saturating_sub(1);
             Span(window.0.saturating_mul(windows))
         }
+        PushRate::Variable { table, .. } => table_takes(table, targets),
+        PushRate::Exponential { base, factor, every, max, .. } => {
+            let (mut left, mut rate, mut minutes) = (targets as f64, f64::from(*base), 0.0);
+            let (every, max) = (f64::from(*every), f64::from(*max));
+            while left > every && rate < max {
+                minutes += every / rate;
+                left -= every;
+                rate = (rate * factor).min(max);
+            }
+            Span::from_secs_f64((minutes + left / rate) * 60.0)
+        }
         PushRate::Unlimited => Span::ZERO,
     }
+}
+
+fn table_takes(table: &[RateFrom], targets: u64) -> Span {
+    let mut left = targets as f64;
+    for (at, entry) in table.iter().enumerate() {
+        let per_us = entry.rate.map_or(0.0, |rate| rate.count as f64 / rate.per_us as f64);
+        let end = table.get(at + 1).map_or(f64::INFINITY, |next| next.at.0 as f64);
+        let pushes = if per_us > 0.0 { per_us * (end - entry.at.0 as f64) } else { 0.0 };
+        if pushes >= left {
+            return Span::from_micros_f64(entry.at.0 as f64 + left / per_us);
+        }
+        left -= pushes;
+    }
+    Span(u64::MAX)
 }
 
 #[cfg(test)]

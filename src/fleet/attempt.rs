@@ -178,6 +178,19 @@ impl Attempt {
         self.phase == Phase::Silent
     }
 
+    /// Waits for the alarm of [`Attempt::rest`].
+    pub fn is_resting(&self) -> bool {
+        self.phase == Phase::Over && self.running
+    }
+
+    /// Nobody waits for it any more: an offer that has not arrived, or an alarm, is taken back;
+    /// what the device does goes on.
+    pub fn withdraw(&mut self) {
+        if matches!(self.phase, Phase::Offered | Phase::Over) {
+            self.halt(Phase::Over);
+        }
+    }
+
     /// Sets an alarm for a device whose attempt is over.
     pub fn rest(&mut self, until: Time) {
         assert!(self.phase == Phase::Over, "only a finished attempt rests");

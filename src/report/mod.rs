@@ -87,7 +87,7 @@ mod tests {
         for outcome in [sample::two_cohorts(), sample::empty(), sample::interrupted()] {
             let files = files_of(root.path(), &outcome);
             assert_eq!(files, files_of(root.path(), &outcome));
-            assert_eq!(files.len(), 17);
+            assert_eq!(files.len(), 18);
             assert_eq!(files["scenario.toml"], sample::loaded().text.as_bytes());
         }
     }

@@ -1,14 +1,13 @@
 //! Hand-made results for the tests of this folder.
 
-use crate::model::{EventRate, Span, Time};
+use crate::model::{Span, Time};
 use crate::scenario::Loaded;
 use crate::scenario::file::{
-    Campaign, Cohort, Download, Fails, Fleet, Interrupted, Law, OfflineTurn, Online, Package,
-    PushRate, Run, Scenario, Select,
+    Cohort, Download, Fails, Fleet, Interrupted, Law, Online, Package, Run, Scenario,
 };
-use crate::scheduler::state::{QueueCause, TaskState};
+use crate::scheduler::state::{CampaignStatus, QueueCause, TaskState};
 use crate::sim::outcome::{
-    CohortOutcome, Ended, Events, LatencyKind, Outcome, Series, SeriesRow, Tally,
+    CampaignOutcome, CohortOutcome, Ended, Events, LatencyKind, Outcome, Series, SeriesRow, Tally,
 };
 
 pub fn loaded() -> Loaded {
@@ -18,8 +17,18 @@ pub fn loaded() -> Loaded {
         inventory: None,
         measured: vec![None],
         select_list: None,
+        operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
+    }
+}
+
+fn campaign() -> CampaignOutcome {
+    CampaignOutcome {
+        status: CampaignStatus::Completed,
+        log: Vec::new(),
+        abort: None,
+        tags: Vec::new(),
     }
 }
 
@@ -29,6 +38,7 @@ pub fn scenario() -> Scenario {
         name: "eu-lte".into(),
         share: Some(1.0),
         versions: Default::default(),
+        timezone: None,
         online: Online::Always,
         never_returns: 0.0,
         reacts: law(),
@@ -41,20 +51,11 @@ pub fn scenario() -> Scenario {
     Scenario {
         format: 1,
         package: Package { version: "4.2.0".into(), size: None, delta: Default::default() },
-        campaign: Campaign {
-            name: "gateway 4.1 -> 4.2".into(),
-            select: Select::All,
-            source_versions: Vec::new(),
-            blacklist: Vec::new(),
-            whitelist: Vec::new(),
-            rate: PushRate::Constant {
-                rate: EventRate { count: 100, per_us: 60_000_000 },
-                burst: 1,
-            },
-            offline: OfflineTurn::WhenOnline,
-            timeout: None,
-            retry: None,
-        },
+        campaign: toml::from_str(
+            "name = 'gateway 4.1 -> 4.2'\nrate.constant = { rate = '100 /min', burst = 1 }",
+        )
+        .unwrap(),
+        operator: Vec::new(),
         fleet: Fleet {
             devices: Some(1010),
             inventory: None,
@@ -78,6 +79,7 @@ pub fn two_cohorts() -> Outcome {
         cohorts.iter().map(row).collect::<Vec<_>>()
     };
     Outcome {
+        campaign: campaign(),
         ended: Ended::Until,
         end: Time(7_200_000_000),
         series: Series {
@@ -98,6 +100,7 @@ pub fn empty() -> Outcome {
     let mut tally = Tally::default();
     tally.states[TaskState::NotRequired.index()] = 7;
     Outcome {
+        campaign: campaign(),
         ended: Ended::AllFinal,
         end: Time::ZERO,
         cohorts: vec![CohortOutcome { name, devices: 7, tally }],

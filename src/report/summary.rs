@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::whole_fleet;
 use crate::model::{Span, Time};
 use crate::scenario::file::Scenario;
+use crate::scheduler::Entry;
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
-use crate::sim::outcome::{CohortOutcome, Ended, LatencyKind, Outcome, Tally};
+use crate::sim::outcome::{AbortOutcome, CohortOutcome, Ended, LatencyKind, Outcome, Tally};
 use crate::stats::Latency;
 
 /// Version of the summary's format.
@@ -33,12 +34,54 @@ pub struct Summary {
     /// Virtual time from the campaign's activation to the end of the run, in seconds.
     pub end_s: f64,
     pub events: EventSummary,
+    /// The campaign's own status at the end, e.g. "completed".
+    pub campaign_status: String,
+    /// What operators and rules did to the campaign, in order.
+    pub campaign_log: Vec<LogSummary>,
+    /// What an abort rule's stop came to; null if none was met.
+    pub abort: Option<AbortSummary>,
+    /// The campaign's tags at the end.
+    pub tags: BTreeMap<String, String>,
     /// The whole fleet, under the name "all".
     pub fleet: CohortSummary,
     /// In the scenario's order.
     pub cohorts: Vec<CohortSummary>,
     /// Devices of the whole fleet by the version they run at the end.
     pub versions: BTreeMap<String, u64>,
+}
+
+/// Something that was done to the campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogSummary {
+    pub at_s: f64,
+    /// What was done: an operator's action, or "start", "expire", "complete", "abort",
+    /// "error-threshold".
+    pub what: String,
+    /// The campaign's status since.
+    pub status: String,
+    /// Why it was refused and changed nothing; null if it was not.
+    pub refused: Option<String>,
+}
+
+/// What an abort rule's stop came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbortSummary {
+    /// Position of the rule in campaign.abort, from 0.
+    pub rule: usize,
+    /// When its condition was first met.
+    pub met_s: f64,
+    /// Devices that had finished by then.
+    pub met_finished: u64,
+    /// Of them, those that had failed.
+    pub met_failed: u64,
+    /// When it was acted on.
+    pub acted_s: f64,
+    /// Devices that had been pushed by then: exposed to the package.
+    pub exposed: u64,
+    /// Devices that failed after that.
+    pub overshoot: u64,
 }
 
 /// Handled events by kind.
@@ -87,6 +130,8 @@ pub struct CohortSummary {
     pub repushes: u64,
     /// Attempts after the first.
     pub retries: u64,
+    /// Failed tasks that were queued once more by hand.
+    pub reopened: u64,
     /// Reports that arrived after their task was final.
     pub late_reports: u64,
     /// Devices that went silent for good while installing.
@@ -192,6 +237,10 @@ impl Summary {
                 timers: events.timers,
                 total: events.total(),
             },
+            campaign_status: outcome.campaign.status.name().to_owned(),
+            campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
+            abort: outcome.campaign.abort.as_ref().map(AbortSummary::of),
+            tags: outcome.campaign.tags.iter().cloned().collect(),
             fleet: CohortSummary::of(&whole_fleet(outcome)),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
             versions: outcome.versions.iter().cloned().collect(),
@@ -231,6 +280,7 @@ impl CohortSummary {
             first_try_successes: tally.first_try_successes,
             repushes: tally.repushes,
             retries: tally.retries,
+            reopened: tally.reopened,
             late_reports: tally.late_reports,
             bricked: tally.bricked,
             lapsed_permits: tally.lapsed_permits,
@@ -248,6 +298,32 @@ impl CohortSummary {
                 .iter()
                 .map(|kind| (kind.name().to_owned(), LatencySummary::of(tally.latency(*kind))))
                 .collect(),
+        }
+    }
+}
+
+impl LogSummary {
+    fn of(entry: &Entry) -> LogSummary {
+        LogSummary {
+            at_s: entry.at.as_secs_f64(),
+            what: entry.what.to_owned(),
+            status: entry.status.name().to_owned(),
+            refused: entry.refused.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl AbortSummary {
+    fn of(outcome: &AbortOutcome) -> AbortSummary {
+        let abort = &outcome.abort;
+        AbortSummary {
+            rule: abort.rule,
+            met_s: abort.met.as_secs_f64(),
+            met_finished: abort.met_counts.finished(),
+            met_failed: abort.met_counts.failed(),
+            acted_s: abort.acted.as_secs_f64(),
+            exposed: abort.acted_counts.notified,
+            overshoot: outcome.overshoot,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `versions.csv` | sampling instant and version: devices of the whole fleet running it |
 //! | `latencies.csv` | cohort or `all`, latency and quantile: its value |
 //! | `failures.csv` | cohort and reason: failed tasks and attempts |
+//! | `campaign.csv` | thing done to the campaign by operators, time and rules |
 //! | `cohorts.csv` | cohort or `all`: its main numbers |
 //!
 //! Rows that only add up others are left out, so sums over a column are right; `all` appears
@@ -30,6 +31,7 @@ pub fn write(files: &mut Files, outcome: &Outcome, fleet: &CohortOutcome) -> io:
     files.write("versions.csv", |w| versions(w, &outcome.series))?;
     files.write("latencies.csv", |w| latencies(w, outcome, fleet))?;
     files.write("failures.csv", |w| failures(w, outcome))?;
+    files.write("campaign.csv", |w| course(w, outcome))?;
     files.write("cohorts.csv", |w| cohorts(w, outcome, fleet))
 }
 
@@ -121,6 +123,16 @@ fn failures(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     csv.flush()
 }
 
+fn course(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(w);
+    csv.write_record(["time_s", "what", "status", "refused"])?;
+    for entry in &outcome.campaign.log {
+        let refused = entry.refused.as_ref().map(ToString::to_string).unwrap_or_default();
+        csv.write_record([&seconds(entry.at.0), entry.what, entry.status.name(), &refused])?;
+    }
+    csv.flush()
+}
+
 fn cohorts(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     let header = cohort_row(fleet).map(|(column, _)| column);
@@ -132,7 +144,7 @@ fn cohorts(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io::R
 }
 
 /// Column names and values of one cohort; what is not known stays empty.
-fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 27] {
+fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 28] {
     let tally = &cohort.tally;
     let rate = |rate: Option<f64>| rate.map(|r| r.to_string()).unwrap_or_default();
     let time = |share| optional_span(tally.time_to_updated(share).map(|t| t.since(Time::ZERO)));
@@ -149,6 +161,7 @@ fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 27] {
         ("attempts", tally.attempts.iter().sum::<u64>().to_string()),
         ("repushes", tally.repushes.to_string()),
         ("retries", tally.retries.to_string()),
+        ("reopened", tally.reopened.to_string()),
         ("late_reports", tally.late_reports.to_string()),
         ("bricked", tally.bricked.to_string()),
         ("lapsed_permits", tally.lapsed_permits.to_string()),

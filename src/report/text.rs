@@ -30,6 +30,9 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.fleet.conservation.failed > 0 {
         sections.push(failures(&summary.fleet));
     }
+    if !summary.campaign_log.is_empty() || summary.abort.is_some() {
+        sections.push(course(summary));
+    }
     if summary.cohorts.len() > 1 {
         sections.push(cohorts(summary));
     }
@@ -69,6 +72,13 @@ pub fn why_ended(summary: &Summary) -> String {
         "all-final" => format!("every task is final after {end}"),
         "until" => {
             format!("run.until was reached at {end} with {} still open", counted(open, "task"))
+        }
+        "nothing-left" if ["draft", "suspended"].contains(&summary.campaign_status.as_str()) => {
+            format!(
+                "nothing is left to happen after {end}: the campaign is {} with {} still open",
+                summary.campaign_status,
+                counted(open, "task")
+            )
         }
         "nothing-left" => {
             let verb = if open == 1 { "never reports" } else { "never report" };
@@ -112,6 +122,7 @@ fn outcomes(fleet: &CohortSummary) -> String {
         ("not required (already there)", fleet.not_required),
         ("bricked", fleet.bricked),
         ("attempts after the first", fleet.retries),
+        ("queued once more by hand", fleet.reopened),
         ("offers sent again", fleet.repushes),
         ("late reports", fleet.late_reports),
         ("lapsed permits", fleet.lapsed_permits),
@@ -195,6 +206,39 @@ fn cohorts(summary: &Summary) -> String {
             thousands(tasks.failed),
             thousands(tasks.open),
             or(cohort.time_to_updated.p95_s, "-"),
+        );
+    }
+    text
+}
+
+/// What was done to the campaign, and what stopped it.
+fn course(summary: &Summary) -> String {
+    /// More would push everything else off the screen; `campaign.csv` has all of them.
+    const SHOWN: usize = 20;
+    let mut text = format!("{:<18}{:<18}{}\n", "Campaign at", "action", "status since");
+    for entry in summary.campaign_log.iter().take(SHOWN) {
+        let status = match &entry.refused {
+            Some(why) => format!("refused: {why}"),
+            None => entry.status.clone(),
+        };
+        let _ = writeln!(text, "  {:<16}{:<18}{status}", span(entry.at_s), entry.what);
+    }
+    if summary.campaign_log.len() > SHOWN {
+        let more = summary.campaign_log.len() - SHOWN;
+        let _ = writeln!(text, "  … {more} more in campaign.csv");
+    }
+    if let Some(abort) = &summary.abort {
+        let _ = writeln!(
+            text,
+            "Abort rule {} was met after {}, with {} of {} finished failed.\n\
+             It was acted on after {}: {} exposed, {} failed afterwards.",
+            abort.rule + 1,
+            span(abort.met_s),
+            thousands(abort.met_failed),
+            thousands(abort.met_finished),
+            span(abort.acted_s),
+            counted(abort.exposed, "device"),
+            thousands(abort.overshoot),
         );
     }
     text

@@ -33,9 +33,11 @@ pub enum Purpose {
     Verify,
     /// Installation; indexed by attempt.
     Install,
+    /// Place in a random push order.
+    Order,
 }
 
-const PURPOSES: usize = Purpose::Install as usize + 1;
+const PURPOSES: usize = Purpose::Order as usize + 1;
 
 /// All random streams of one seed.
 #[derive(Clone, Copy, Debug)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_law::{self, Demand};
-use super::file::{Cohort, Download, Online, PushRate, Scenario, Select};
+use super::file::{Cohort, Download, Online, Scenario, Select};
 use super::findings::{Findings, suggestion};
 use super::path::Path;
 use super::tree::Node;
-use crate::model::{Bytes, EventRate, Span};
+use crate::model::{Bytes, Span};
 
 const DAY_US: u64 = 86_400_000_000;
 /// Longest span anywhere; keeps every sum far below `Time::NEVER`.
@@ -30,6 +30,7 @@ impl Checker<'_> {
     pub fn all(&mut self) {
         self.package();
         self.campaign();
+        self.course();
         self.retry();
         self.fleet();
         for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
@@ -43,7 +44,7 @@ impl Checker<'_> {
         self.findings.value(self.tree, path, rule, help);
     }
 
-    fn between(&mut self, path: &Path, span: Span, least: Span, most: Span) {
+    pub fn between(&mut self, path: &Path, span: Span, least: Span, most: Span) {
         if span < least || span > most {
             let rule = format!("must be from {least} to {most}");
             self.refuse(path, &rule, "");
@@ -69,14 +70,6 @@ impl Checker<'_> {
             let path = Path::of("campaign.timeout");
             self.between(&path, timeout, Span::secs(60), Span::secs(1_440 * 60));
         }
-        match &campaign.rate {
-            PushRate::Constant { rate, burst: _ } => self.push_rate(*rate),
-            PushRate::FixedWindow { pushes: _, window } => {
-                let path = Path::of("campaign.rate.fixed-window.window");
-                self.between(&path, *window, self.scenario.run.tick, Span(30 * DAY_US));
-            }
-            PushRate::Unlimited => {}
-        }
         match &campaign.select {
             Select::Percent(percent) => self.percent(*percent),
             Select::List(ids) if ids.is_empty() => {
@@ -84,18 +77,6 @@ impl Checker<'_> {
                 self.refuse(&Path::of("campaign.select.list"), "must not be empty", help);
             }
             Select::All | Select::List(_) | Select::ListFile(_) => {}
-        }
-    }
-
-    fn push_rate(&mut self, rate: EventRate) {
-        let path = Path::of("campaign.rate.constant.rate");
-        let (count, per) = (u128::from(rate.count), u128::from(rate.per_us));
-        if count * u128::from(30 * DAY_US) < per {
-            let help = "for a campaign that never pushes there is nothing to simulate";
-            self.refuse(&path, "must be at least 1 push per 30 d", help);
-        } else if count * 1_000_000 > per * 1_000_000_000 {
-            let help = "to push all at once write campaign.rate = \"unlimited\"";
-            self.refuse(&path, "must be at most 1000000000 /s", help);
         }
     }
 

@@ -9,6 +9,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::moments::Moment;
+use super::rules::{
+    AbortRule, NotStarted, Order, RateFrom, Reached, Stages, Step, TimeoutFrom, Window,
+};
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
 /// One campaign on one fleet, and how to simulate it.
@@ -24,6 +28,9 @@ pub struct Scenario {
     pub campaign: Campaign,
     /// The devices, and how they behave.
     pub fleet: Fleet,
+    /// What operators do to the campaign, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator: Vec<Step>,
     /// How to simulate.
     #[serde(default)]
     pub run: Run,
@@ -66,12 +73,52 @@ pub struct Campaign {
     pub whitelist: Vec<String>,
     /// How fast pushes leave.
     pub rate: PushRate,
+    /// How far into the target list it goes, and when.
+    #[serde(default)]
+    pub stages: Stages,
+    /// In which order devices have their turns.
+    #[serde(default)]
+    pub order: Order,
+    /// Tasks in flight at most: pushed and not final.
+    #[schemars(range(min = 1))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u32>,
+    /// Pushes begin here, since the run began.
+    #[serde(default)]
+    pub start: Span,
+    /// The end of its validity, since the run began; none: until all tasks are final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<Span>,
+    /// A draft does nothing until an operator activates it.
+    #[serde(default)]
+    pub draft: bool,
+    /// Pushes leave only in this daily window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Pushes leave only at multiples of this on the wall clock, e.g. "10 min".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Span>,
     /// What an offline device's turn does.
     #[serde(default)]
     pub offline: OfflineTurn,
+    /// What devices that have not started become when it is terminated or expires.
+    #[serde(default)]
+    pub not_started: NotStarted,
+    /// At its expiry started tasks fail, too; else they go on.
+    #[serde(default)]
+    pub expiry_fails_started: bool,
+    /// Whether operators can suspend, resume and terminate it.
+    #[serde(default = "yes")]
+    pub can_suspend: bool,
+    /// What stops it when too many devices come to a bad end; the first rule that is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abort: Vec<AbortRule>,
     /// A task fails this long after its first progress report ("1 min" to "1440 min"); none: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// What the timeout runs from instead.
+    #[serde(default)]
+    pub timeout_from: TimeoutFrom,
     /// Automatic retry of failed attempts; none: an attempt that fails fails the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
@@ -113,6 +160,34 @@ pub enum PushRate {
         /// Length of a window.
         #[serde(default = "one_minute")]
         window: Span,
+    },
+    /// A table of rates over time.
+    Variable {
+        /// In order of time; before the first entry nothing is pushed.
+        #[schemars(length(min = 1))]
+        table: Vec<RateFrom>,
+        /// Tokens the bucket holds; 1 spaces all pushes evenly.
+        #[schemars(range(min = 1))]
+        #[serde(default = "one")]
+        burst: u32,
+    },
+    /// A rate that is multiplied each time so many more devices are reached.
+    Exponential {
+        /// Pushes per minute at the beginning.
+        #[schemars(range(min = 1))]
+        base: u32,
+        /// What the rate is multiplied by: 1.1 to 5.0, one decimal.
+        #[schemars(range(min = 1.1, max = 5))]
+        factor: f64,
+        /// Devices from one multiplication to the next.
+        #[schemars(range(min = 1))]
+        every: u32,
+        /// Which devices count.
+        #[serde(default)]
+        of: Reached,
+        /// Pushes per minute at most.
+        #[schemars(range(min = 1))]
+        max: u32,
     },
     /// Every push leaves at once.
     Unlimited,
@@ -180,6 +255,10 @@ pub struct Cohort {
     /// Installed versions and their shares, if they differ from the fleet's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
+    /// IANA time zone, for windows on the device's own clock; else UTC.
+    #[schemars(length(min = 1))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
     /// When devices are reachable.
     #[serde(default)]
     pub online: Online,
@@ -299,6 +378,8 @@ pub struct Run {
     /// All random numbers follow from it.
     #[schemars(range(max = 9_223_372_036_854_775_807u64))]
     pub seed: u64,
+    /// Where the run begins on the calendar, for windows and marks.
+    pub date: Moment,
     /// The scheduler decides at multiples of this; "1 ms" to "1 h".
     pub tick: Span,
     /// The run stops here if tasks are still open; at most "3000 d".
@@ -315,6 +396,7 @@ impl Default for Run {
     fn default() -> Run {
         Run {
             seed: 1,
+            date: Moment(1_798_761_600),
             tick: Span::secs(1),
             until: Span::secs(30 * 86_400),
             sample_every: None,

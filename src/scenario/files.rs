@@ -10,6 +10,7 @@ use super::file::{Online, Select};
 use super::findings::suggestion;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};
+use super::rules::Act;
 use super::{Inventory, Loaded, Measured, inventory, measured};
 use crate::model::DeviceId;
 
@@ -24,6 +25,7 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
         inventory,
         measured,
         select_list: None,
+        operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
     };
@@ -109,6 +111,16 @@ fn load_lists(checker: &mut Checker<'_>, base_dir: &FilePath, loaded: &mut Loade
     let names = Names::of(loaded, checker);
     let black = names.all(checker, &Path::of("campaign.blacklist"), &campaign.blacklist);
     let white = names.all(checker, &Path::of("campaign.whitelist"), &campaign.whitelist);
+    let steps = checker.scenario.operator.iter().enumerate();
+    let steps = steps.map(|(index, step)| {
+        let path = Path::of("operator").index(index).key("action");
+        match &step.action {
+            Act::CancelDevices(ids) => names.all(checker, &path.key("cancel-devices"), ids),
+            Act::RetryDevices(ids) => names.all(checker, &path.key("retry-devices"), ids),
+            _ => Vec::new(),
+        }
+    });
+    loaded.operator_devices = steps.collect();
     let select = match &campaign.select {
         Select::All | Select::Percent(_) => None,
         Select::List(ids) => {
@@ -152,6 +164,7 @@ impl Names {
     fn of(loaded: &Loaded, checker: &Checker<'_>) -> Names {
         let campaign = &checker.scenario.campaign;
         let needed = matches!(campaign.select, Select::List(_) | Select::ListFile(_))
+            || !checker.scenario.operator.is_empty()
             || !campaign.blacklist.is_empty()
             || !campaign.whitelist.is_empty();
         match &loaded.inventory {

@@ -2,16 +2,19 @@
 
 mod check;
 mod check_law;
+mod check_rules;
 mod csv_file;
 pub mod file;
 mod files;
 mod findings;
 mod inventory;
 mod measured;
+pub mod moments;
 mod overrides;
 mod path;
 mod problem;
 mod read;
+pub mod rules;
 mod schema;
 mod serial;
 #[cfg(test)]
@@ -36,6 +39,8 @@ pub struct Loaded {
     pub measured: Vec<Option<Measured>>,
     /// Ids of `select.list` or `select.list-file`, in push order.
     pub select_list: Option<Vec<crate::model::DeviceId>>,
+    /// Devices that each step of the operator's day names.
+    pub operator_devices: Vec<Vec<crate::model::DeviceId>>,
     /// Black and white list as device numbers, sorted; no white list: everyone.
     pub blacklist: Vec<crate::model::DeviceId>,
     pub whitelist: Option<Vec<crate::model::DeviceId>>,

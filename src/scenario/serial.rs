@@ -10,6 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::file::Law;
+use super::moments::{Condition, Moment, TimeOfDay};
 use super::units::Unit;
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
@@ -66,7 +67,7 @@ macro_rules! unit_in_files {
     )*};
 }
 
-unit_in_files!(Span, Bytes, BitRate, EventRate);
+unit_in_files!(Span, Bytes, BitRate, EventRate, TimeOfDay, Moment, Condition);
 
 impl<U: Default> Default for Law<U> {
     fn default() -> Law<U> {

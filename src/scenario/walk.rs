@@ -3,6 +3,7 @@
 use serde_json::Value as Schema;
 
 use super::findings::{Findings, suggestion};
+use super::moments::{Condition, Moment, TimeOfDay};
 use super::path::Path;
 use super::schema::{Choice, Shape, TableShape};
 use super::tree::{Entry, Node, Value};
@@ -227,6 +228,9 @@ fn unit_of(format: &str) -> Option<UnitRules> {
         Bytes::FORMAT => Some(rules::<Bytes>()),
         BitRate::FORMAT => Some(rules::<BitRate>()),
         EventRate::FORMAT => Some(rules::<EventRate>()),
+        TimeOfDay::FORMAT => Some(rules::<TimeOfDay>()),
+        Moment::FORMAT => Some(rules::<Moment>()),
+        Condition::FORMAT => Some(rules::<Condition>()),
         _ => None,
     }
 }

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use crate::model::{DeviceId, Time};
 
 use super::limiter::Limiter;
-use super::selection::Selection;
+use super::openings::Openings;
+use super::selection::{DeviceList, Selection};
 
 /// How many entries ahead the fleet is told whom to look up.
 const FORESIGHT: usize = 16;
@@ -17,14 +18,50 @@ const FORESIGHT: usize = 16;
 /// of the target list. A listed device that is offline at its turn waits aside and joins the
 /// ready queue when it returns, or, with store-and-forward, takes its permit at once.
 ///
+/// The list may be divided into lanes, each with openings of its own: of those open at the
+/// instant of a permit the first one goes first, so that lanes are also priorities.
+///
 /// # Invariants
-/// A device has one turn. No instant beyond the span is granted.
+/// A device has one turn. No instant beyond the span, nor outside its lane's openings, is
+/// granted.
 #[derive(Debug)]
 pub struct Dispatcher {
-    limiter: Limiter,
+    pub limiter: Limiter,
     offline: OfflineTurn,
-    list: Selection,
+    /// Whether a retry takes a permit as a first push does (R26).
+    retries_need_permit: bool,
+    lanes: Vec<Lane>,
+    /// Turns taken on the lists.
+    turns: u64,
+    /// The stage that was reached: so many turns may be taken on the lists.
+    pub reach: u64,
+    /// So many devices may be pushed that are not in flight yet.
+    pub slots: u64,
+}
+
+/// A part of the target list, and its devices that wait for a permit.
+#[derive(Debug)]
+pub struct Lane {
+    pub list: Selection,
+    pub openings: Openings,
+    /// Devices that wait for their first push.
     ready: VecDeque<Ready>,
+    /// Devices in flight that wait for another try.
+    again: VecDeque<Ready>,
+    /// The span in which it is open, as of the last look.
+    open: (Time, Time),
+}
+
+impl Lane {
+    pub fn new(list: Selection, openings: Openings) -> Lane {
+        Lane {
+            list,
+            openings,
+            ready: VecDeque::new(),
+            again: VecDeque::new(),
+            open: (Time::ZERO, Time::NEVER),
+        }
+    }
 }
 
 /// What an offline device's turn does (R18).
@@ -43,6 +80,9 @@ pub struct Ready {
     pub slot: u32,
     /// The period it came back in; in a later one the entry is void.
     pub period: u32,
+    pub lane: u16,
+    /// The task was pushed before.
+    pub again: bool,
 }
 
 /// What a device's turn came to.
@@ -72,29 +112,51 @@ pub trait FleetView {
 }
 
 impl Dispatcher {
-    pub fn new(limiter: Limiter, offline: OfflineTurn, list: Selection) -> Dispatcher {
-        Dispatcher { limiter, offline, list, ready: VecDeque::new() }
+    /// # Panics
+    /// If there are no lanes.
+    pub fn new(
+        limiter: Limiter,
+        offline: OfflineTurn,
+        retries_need_permit: bool,
+        lanes: Vec<Lane>,
+    ) -> Dispatcher {
+        assert!(!lanes.is_empty(), "devices are in lanes");
+        let (turns, reach, slots) = (0, u64::MAX, u64::MAX);
+        Dispatcher { limiter, offline, retries_need_permit, lanes, turns, reach, slots }
     }
 
     /// Adds devices that became ready since the last call, and empties the list.
-    ///
-    /// # Panics
-    /// If one became ready before one of an earlier call.
     pub fn add_ready(&mut self, batch: &mut Vec<Ready>) {
         // Stable, since that is fastest for a few sorted lists one behind the other.
         batch.sort();
-        if let (Some(last), Some(first)) = (self.ready.back(), batch.first()) {
-            assert!(last.since <= first.since, "ready devices come in order of time");
+        batch.drain(..).for_each(|ready| self.lanes[usize::from(ready.lane)].add(ready));
+    }
+
+    /// Nobody is pushed for the first time any more.
+    pub fn close(&mut self) {
+        for lane in &mut self.lanes {
+            lane.list = Selection::new(DeviceList::All(0), None);
+            lane.ready.clear();
         }
-        self.ready.extend(batch.drain(..));
+    }
+
+    /// Takes a device that had no turn yet off the list; whether it was there.
+    pub fn withdraw(&mut self, device: DeviceId) -> bool {
+        self.lanes.iter_mut().any(|lane| lane.list.withdraw(device))
     }
 
     /// When the next permit could be used, from `now` on; never, if nobody waits for one.
-    pub fn next_deadline(&self, now: Time) -> Time {
-        match self.ready.is_empty() && self.list.is_exhausted() {
-            true => Time::NEVER,
-            false => self.next_permit(now),
-        }
+    ///
+    /// `ready`: some devices became ready that were not added yet.
+    pub fn next_deadline(&self, now: Time, ready: bool) -> Time {
+        let waits = |lane: &Lane| {
+            let first =
+                !lane.ready.is_empty() || self.turns < self.reach && !lane.list.is_exhausted();
+            ready || !lane.again.is_empty() || self.slots > 0 && first
+        };
+        let permit = self.next_permit(now);
+        let openings = self.lanes.iter().filter(|lane| waits(lane)).map(|lane| &lane.openings);
+        openings.map(|openings| openings.next(permit).0).min().unwrap_or(Time::NEVER)
     }
 
     /// When the next permit can be had, from `now` on.
@@ -102,48 +164,130 @@ impl Dispatcher {
         self.limiter.next(now)
     }
 
+    /// Whether some lane is open at `now`.
+    pub fn is_open(&self, now: Time) -> bool {
+        self.lanes.iter().any(|lane| lane.openings.next(now).0 == now)
+    }
+
     /// Hands the turns of the span [from, to) to the fleet, at most `limit` of them.
     ///
     /// Returns whether it stopped at the limit; then call it again for the same span.
     #[inline]
     pub fn plan(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
-        self.ready.iter().take(FORESIGHT).for_each(|ready| fleet.expect(ready));
+        for lane in &mut self.lanes {
+            lane.ready.iter().take(FORESIGHT).for_each(|ready| fleet.expect(ready));
+            lane.open = lane.openings.next(from);
+        }
+        if !self.retries_need_permit {
+            self.send_retries(to, fleet);
+        }
+        let mut from = from;
         let mut turns = 0;
         while self.limiter.next(from) < to {
             if turns >= limit {
                 return true;
             }
-            if !self.next_turn(from, fleet) {
+            let at = self.limiter.next(from);
+            let had_turn = match self.lanes.len() {
+                1 if self.lanes[0].is_open(at) => self.next_turn(0, from, fleet),
+                _ => (0..self.lanes.len())
+                    .any(|lane| self.lanes[lane].is_open(at) && self.next_turn(lane, from, fleet)),
+            };
+            if had_turn {
+                turns += 1;
+            } else if let Some(later) = self.next_opening(at, to) {
+                from = later;
+            } else {
                 return false;
             }
-            turns += 1;
         }
         false
     }
 
+    /// Pushes all that are to be tried again and need no permit for it (R26).
+    fn send_retries(&mut self, to: Time, fleet: &mut impl FleetView) {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.open.0 < to) {
+            while let Some(ready) = lane.again.pop_front() {
+                if fleet.is_still_ready(&ready) {
+                    fleet.take(Turn::Ready { ready, at: lane.open.0 });
+                }
+            }
+        }
+    }
+
+    /// When a lane opens after `at`, before `to`.
+    fn next_opening(&mut self, at: Time, to: Time) -> Option<Time> {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.open.1 <= at) {
+            lane.open = lane.openings.next(at);
+        }
+        let later = |lane: &Lane| (lane.open.0 > at).then_some(lane.open.0);
+        self.lanes.iter().filter_map(later).min().filter(|later| *later < to)
+    }
+
     /// Returns whether there was a turn.
     #[inline(always)]
-    fn next_turn(&mut self, from: Time, fleet: &mut impl FleetView) -> bool {
-        while let Some(ready) = self.ready.pop_front() {
-            if let Some(later) = self.ready.get(FORESIGHT - 1) {
+    fn next_turn(&mut self, lane: usize, from: Time, fleet: &mut impl FleetView) -> bool {
+        let Dispatcher { limiter, slots, .. } = self;
+        let lane = &mut self.lanes[lane];
+        while let Some(ready) = lane.pop_ready(*slots > 0) {
+            if let Some(later) = lane.ready.get(FORESIGHT - 1) {
                 fleet.expect(later);
             }
             if fleet.is_still_ready(&ready) {
-                fleet.take(Turn::Ready { ready, at: self.limiter.take(from) });
+                let at = limiter.take(from);
+                if !ready.again {
+                    limiter.notified(at);
+                    *slots -= 1;
+                }
+                fleet.take(Turn::Ready { ready, at });
                 return true;
             }
         }
-        let Some(device) = self.list.next_device() else { return false };
-        if let Some(later) = self.list.ahead(FORESIGHT) {
+        if self.turns >= self.reach || *slots == 0 {
+            return false;
+        }
+        let Some(device) = lane.list.next_device() else { return false };
+        self.turns += 1;
+        if let Some(later) = lane.list.ahead(FORESIGHT) {
             fleet.expect_listed(later);
         }
         let online = fleet.is_online(device);
         fleet.take(match self.offline {
             OfflineTurn::WhenOnline if !online => Turn::Aside { device },
             OfflineTurn::WhenOnline | OfflineTurn::StoreAndForward => {
-                Turn::List { device, at: self.limiter.take(from), online }
+                let at = limiter.take(from);
+                limiter.notified(at);
+                *slots -= 1;
+                Turn::List { device, at, online }
             }
         });
         true
+    }
+}
+
+impl Lane {
+    #[inline(always)]
+    fn is_open(&self, at: Time) -> bool {
+        self.open.0 <= at && at < self.open.1
+    }
+
+    /// The device that has been ready longest; only one that is in flight unless there are
+    /// slots.
+    #[inline(always)]
+    fn pop_ready(&mut self, slots: bool) -> Option<Ready> {
+        match (self.ready.front(), self.again.front()) {
+            (_, None) if slots => self.ready.pop_front(),
+            (Some(first), Some(again)) if slots && first < again => self.ready.pop_front(),
+            _ => self.again.pop_front(),
+        }
+    }
+
+    fn add(&mut self, ready: Ready) {
+        let queue = if ready.again { &mut self.again } else { &mut self.ready };
+        debug_assert!(
+            queue.back().is_none_or(|last| last.since <= ready.since),
+            "in order of time"
+        );
+        queue.push_back(ready);
     }
 }

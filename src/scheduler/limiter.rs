@@ -2,12 +2,32 @@
 
 use crate::model::{EventRate, Span, Time};
 
+use super::state::CampaignError;
+
 /// Grants permits at exact instants.
 #[derive(Clone, Debug)]
 pub enum Limiter {
     Unlimited,
     Constant(Gcra),
     FixedWindow { pushes: u32, window: Span, current: u64, used: u32 },
+    Variable(Variable),
+    Exponential(Exponential),
+}
+
+/// New values for a rate; its kind stays (R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RateChange {
+    Constant(EventRate),
+    FixedWindow {
+        pushes: u32,
+    },
+    /// From when on which rate holds; none: nothing is pushed.
+    Variable(Vec<(Time, Option<EventRate>)>),
+    /// Base and greatest rate, in pushes per minute.
+    Exponential {
+        base: u32,
+        max: u32,
+    },
 }
 
 impl Limiter {
@@ -27,6 +47,9 @@ impl Limiter {
         match self {
             Limiter::Unlimited => from,
             Limiter::Constant(gcra) => gcra.next(from),
+            Limiter::Variable(variable) if variable.paused => Time::NEVER,
+            Limiter::Variable(variable) => variable.gcra.next(from),
+            Limiter::Exponential(exponential) => exponential.gcra.next(from),
             Limiter::FixedWindow { pushes, window, current, used } => {
                 if from.0 / window.0 > *current {
                     return from;
@@ -45,6 +68,8 @@ impl Limiter {
         match self {
             Limiter::Unlimited => {}
             Limiter::Constant(gcra) => gcra.take(from),
+            Limiter::Variable(variable) => variable.gcra.take(from),
+            Limiter::Exponential(exponential) => exponential.gcra.take(from),
             Limiter::FixedWindow { window, current, used, .. } => {
                 let index = at.0 / window.0;
                 *used = if index == *current { *used + 1 } else { 1 };
@@ -53,6 +78,169 @@ impl Limiter {
         }
         at
     }
+
+    /// A device was notified at `at` for the first time.
+    #[inline(always)]
+    pub fn notified(&mut self, at: Time) {
+        if let Limiter::Exponential(exponential) = self
+            && exponential.of == Reached::Notified
+        {
+            exponential.count_to(exponential.count + 1, at);
+        }
+    }
+
+    /// So many devices have succeeded by `now`.
+    pub fn succeeded(&mut self, total: u64, now: Time) {
+        if let Limiter::Exponential(exponential) = self
+            && exponential.of == Reached::Succeeded
+        {
+            exponential.count_to(total, now);
+        }
+    }
+
+    /// Brings the rate up to what holds at `now`.
+    pub fn advance(&mut self, now: Time) {
+        if let Limiter::Variable(variable) = self {
+            variable.advance(now);
+        }
+    }
+
+    /// When [`Limiter::advance`] changes something next.
+    pub fn next_change(&self) -> Time {
+        match self {
+            Limiter::Variable(variable) => {
+                variable.table.get(variable.next).map_or(Time::NEVER, |(at, _)| *at)
+            }
+            _ => Time::NEVER,
+        }
+    }
+
+    /// Takes on new values, which hold from the next push on (R6).
+    ///
+    /// # Errors
+    /// If they are of another kind; then nothing changes.
+    pub fn change(&mut self, change: RateChange, now: Time) -> Result<(), CampaignError> {
+        match (self, change) {
+            (Limiter::Constant(gcra), RateChange::Constant(rate)) => gcra.set_rate(rate, now),
+            (Limiter::FixedWindow { pushes, .. }, RateChange::FixedWindow { pushes: new }) => {
+                *pushes = new;
+            }
+            (Limiter::Variable(variable), RateChange::Variable(table)) => {
+                variable.table = table.into();
+                variable.next = 0;
+                variable.advance(now);
+            }
+            (Limiter::Exponential(exponential), RateChange::Exponential { base, max }) => {
+                exponential.change(base, max, now);
+            }
+            _ => return Err(CampaignError::RateKind),
+        }
+        Ok(())
+    }
+}
+
+/// A table of rates over time.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    gcra: Gcra,
+    /// In order of time.
+    table: Box<[(Time, Option<EventRate>)]>,
+    /// The first entry that does not hold yet.
+    next: usize,
+    paused: bool,
+}
+
+impl Variable {
+    /// Before the table's first entry nothing is pushed.
+    pub fn new(table: Vec<(Time, Option<EventRate>)>, burst: u32) -> Variable {
+        let any = EventRate { count: 1, per_us: 60_000_000 };
+        let gcra = Gcra::new(any, burst);
+        let mut variable = Variable { gcra, table: table.into(), next: 0, paused: true };
+        variable.advance(Time::ZERO);
+        variable
+    }
+
+    fn advance(&mut self, now: Time) {
+        while let Some((from, rate)) = self.table.get(self.next).filter(|(from, _)| *from <= now) {
+            self.paused = rate.is_none();
+            if let Some(rate) = rate {
+                self.gcra.set_rate(*rate, *from);
+            }
+            self.next += 1;
+        }
+    }
+}
+
+/// What an exponential rate counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    Notified,
+    Succeeded,
+}
+
+/// A rate that is multiplied each time so many more devices are reached.
+///
+/// # Source
+/// AWS IoT Jobs, exponential rollout: the thresholds are cumulative (n, 2 n, 3 n, …).
+#[derive(Clone, Debug)]
+pub struct Exponential {
+    gcra: Gcra,
+    /// In millionths of a push per minute.
+    rate: u64,
+    max: u64,
+    /// In tenths.
+    factor: u64,
+    every: u64,
+    of: Reached,
+    count: u64,
+}
+
+const MILLION: u64 = 1_000_000;
+
+impl Exponential {
+    /// `base` and `max` in pushes per minute, `factor` in tenths.
+    pub fn new(base: u32, max: u32, factor: u32, every: u64, of: Reached) -> Exponential {
+        assert!(every > 0, "a step that is reached without end");
+        let rate = u64::from(base) * MILLION;
+        Exponential {
+            gcra: Gcra::new(millionths_per_minute(rate), 1),
+            rate,
+            max: u64::from(max) * MILLION,
+            factor: u64::from(factor),
+            every,
+            of,
+            count: 0,
+        }
+    }
+
+    fn count_to(&mut self, count: u64, now: Time) {
+        let steps = count / self.every - self.count / self.every;
+        self.count = count;
+        if steps > 0 {
+            self.step(steps, now);
+        }
+    }
+
+    #[cold]
+    fn step(&mut self, steps: u64, now: Time) {
+        for _ in 0..steps {
+            if self.rate >= self.max {
+                break;
+            }
+            self.rate = (self.rate * self.factor / 10).min(self.max);
+        }
+        self.gcra.set_rate(millionths_per_minute(self.rate), now);
+    }
+
+    fn change(&mut self, base: u32, max: u32, now: Time) {
+        self.rate = u64::from(base) * MILLION;
+        self.max = u64::from(max) * MILLION;
+        self.step(self.count / self.every, now);
+    }
+}
+
+fn millionths_per_minute(rate: u64) -> EventRate {
+    EventRate { count: rate, per_us: 60_000_000 * MILLION }
 }
 
 /// Paces pushes with the generic cell rate algorithm.
@@ -76,6 +264,8 @@ pub struct Gcra {
     count: u64,
     /// `tat − tau` rounded up: the earliest instant that conforms.
     free_at: Time,
+    rate: EventRate,
+    burst: u32,
 }
 
 /// Whole microseconds and a part of one.
@@ -102,7 +292,21 @@ impl Gcra {
             tat: Fraction { us: 0, part: 0 },
             count: rate.count,
             free_at: Time::ZERO,
+            rate,
+            burst,
         }
+    }
+
+    /// Goes over to another rate at `now`; the bucket keeps what it holds, so that no window
+    /// of time grants more than either rate and the burst allow.
+    fn set_rate(&mut self, rate: EventRate, now: Time) {
+        let owed = self.tat.us.saturating_sub(now.0) as f64;
+        let interval = |rate: EventRate| rate.per_us as f64 / rate.count as f64;
+        let owed = (owed * interval(rate) / interval(self.rate)).ceil();
+        let mut gcra = Gcra::new(rate, self.burst);
+        gcra.tat.us = (now.0 + owed as u64).min(Time::NEVER.0);
+        gcra.free_at = Time(gcra.tat.us.saturating_sub(gcra.tau.us));
+        *self = gcra;
     }
 
     #[inline(always)]

@@ -1,16 +1,27 @@
 //! The reference OTA scheduler: state machines without I/O, clock or threads.
 //!
-//! Semantics are the rules R1 to R30 of the scheduler specification; this part holds R2, R11,
-//! R13, R15 to R18 (as far as they concern constant, windowed and unlimited rates), and
-//! R21 to R26.
+//! Semantics are the rules R1 to R30 of the scheduler specification; ARCHITECTURE.md says
+//! which of them hold so far, and which test shows it.
 
+mod abort;
+mod campaign;
 mod dispatch;
 mod limiter;
+mod openings;
+mod operator;
 mod selection;
+mod stages;
 pub mod state;
 mod task;
 
-pub use dispatch::{Dispatcher, FleetView, OfflineTurn, Ready, Turn};
-pub use limiter::Limiter;
+pub use abort::{Abort, AbortAction, AbortMetric, AbortRule, Counts, Denominator};
+pub use campaign::{
+    Action, Campaign, CampaignPolicy, Entry, NotStarted, Order, StateSet, TaskResult,
+};
+pub use dispatch::{Dispatcher, FleetView, Lane, OfflineTurn, Ready, Turn};
+pub use limiter::{Exponential, Limiter, RateChange, Reached, Variable};
+pub use openings::{Marks, Openings};
+pub use operator::{Count, Timeline, Trigger};
 pub use selection::{DeviceList, Selection, percentage_cut};
-pub use task::{Effect, Input, Retry, Task, TaskPolicy};
+pub use stages::{Group, GroupDenominator, GroupOf, Groups, Stages, cumulative_sizes};
+pub use task::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};

@@ -74,6 +74,24 @@ impl Selection {
         None
     }
 
+    /// Takes a device off the list if its turn has not come; whether it was there.
+    pub fn withdraw(&mut self, device: DeviceId) -> bool {
+        let length = self.list.len();
+        let position = match &self.list {
+            DeviceList::All(count) => u64::from(device.0.min(*count)),
+            DeviceList::Listed(devices) => {
+                devices.iter().position(|d| *d == device).map_or(length, |at| at as u64)
+            }
+        };
+        if position < self.next || position >= length || !self.is_targeted(position) {
+            return false;
+        }
+        let everyone = || vec![u64::MAX; length.div_ceil(64) as usize].into();
+        let bits = self.targeted.get_or_insert_with(everyone);
+        bits[(position / 64) as usize] &= !(1 << (position % 64));
+        true
+    }
+
     #[inline(always)]
     fn is_targeted(&self, position: u64) -> bool {
         self.targeted

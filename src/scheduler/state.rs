@@ -206,6 +206,108 @@ impl TaskState {
     }
 }
 
+/// Where a campaign stands (section 3 of the specification).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignStatus {
+    Draft,
+    Scheduled,
+    Active,
+    Suspended,
+    Completed,
+    Canceled,
+    Terminated,
+    Expired,
+    Aborted,
+    /// A draft that was thrown away.
+    Deleted,
+}
+
+impl CampaignStatus {
+    pub const ALL: [CampaignStatus; 10] = [
+        CampaignStatus::Draft,
+        CampaignStatus::Scheduled,
+        CampaignStatus::Active,
+        CampaignStatus::Suspended,
+        CampaignStatus::Completed,
+        CampaignStatus::Canceled,
+        CampaignStatus::Terminated,
+        CampaignStatus::Expired,
+        CampaignStatus::Aborted,
+        CampaignStatus::Deleted,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            CampaignStatus::Draft => "draft",
+            CampaignStatus::Scheduled => "scheduled",
+            CampaignStatus::Active => "active",
+            CampaignStatus::Suspended => "suspended",
+            CampaignStatus::Completed => "completed",
+            CampaignStatus::Canceled => "canceled",
+            CampaignStatus::Terminated => "terminated",
+            CampaignStatus::Expired => "expired",
+            CampaignStatus::Aborted => "aborted",
+            CampaignStatus::Deleted => "deleted",
+        }
+    }
+
+    /// Nothing starts in it any more.
+    pub fn is_over(self) -> bool {
+        !matches!(
+            self,
+            CampaignStatus::Draft
+                | CampaignStatus::Scheduled
+                | CampaignStatus::Active
+                | CampaignStatus::Suspended
+        )
+    }
+
+    /// The status of a job in Alibaba's API; none where Alibaba has no such thing.
+    pub fn alibaba(self) -> Option<&'static str> {
+        match self {
+            CampaignStatus::Scheduled => Some("PLANNED"),
+            CampaignStatus::Active => Some("IN_PROGRESS"),
+            CampaignStatus::Completed | CampaignStatus::Expired => Some("COMPLETED"),
+            CampaignStatus::Canceled | CampaignStatus::Terminated | CampaignStatus::Aborted => {
+                Some("CANCELED")
+            }
+            CampaignStatus::Draft | CampaignStatus::Suspended | CampaignStatus::Deleted => None,
+        }
+    }
+
+    /// The status of a plan in Quectel's console; none where Quectel has no such thing.
+    pub fn quectel(self) -> Option<&'static str> {
+        match self {
+            CampaignStatus::Draft => Some("Saved"),
+            CampaignStatus::Scheduled => Some("Activated"),
+            CampaignStatus::Active => Some("Upgrading"),
+            CampaignStatus::Suspended => Some("Suspended"),
+            CampaignStatus::Terminated | CampaignStatus::Canceled | CampaignStatus::Aborted => {
+                Some("Terminated")
+            }
+            CampaignStatus::Completed | CampaignStatus::Expired => Some("Ended"),
+            CampaignStatus::Deleted => None,
+        }
+    }
+}
+
+/// Why an action on a campaign was refused; it has changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CampaignError {
+    #[error("the campaign is {}", .0.name())]
+    Status(CampaignStatus),
+    #[error("the platform has no such action")]
+    Unsupported,
+    #[error("the set of states is empty")]
+    NoStates,
+    #[error("a list of devices holds 1 to 200, not {0}")]
+    Devices(usize),
+    #[error("the kind of a rate cannot be changed, only its values")]
+    RateKind,
+    #[error("only a dynamic campaign's timeout and source versions can be changed")]
+    StaticCampaign,
+}
+
 /// What a device's tasks in a campaign add up to, in Quectel's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceStatus {

@@ -23,7 +23,19 @@ pub struct Task {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskPolicy {
     pub timeout: Option<Span>,
+    /// What the timeout runs from (R25).
+    pub timeout_from: TimeoutFrom,
     pub retry: Option<Retry>,
+}
+
+/// What a timeout runs from (R25); nothing restarts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeoutFrom {
+    #[default]
+    FirstProgress,
+    Notification,
+    /// The device's consent to the offer, or its first progress if that comes first.
+    Confirmation,
 }
 
 /// Automatic retry (R26).
@@ -39,6 +51,16 @@ pub struct Retry {
 pub enum Input {
     /// The offer left for the device, by permit.
     Pushed,
+    /// The user agreed, or nobody needs to be asked (R19): it waits for its push.
+    Released,
+    /// The user, or the device's own check, refused (R28).
+    Refused,
+    /// The device accepts the offer.
+    Accepted,
+    /// The device asks for the download's link.
+    UrlRequested,
+    /// The device reports that it has all of the image.
+    Downloaded,
     /// The device reports that it downloads.
     Progress { percent: u8 },
     /// The device reports that it verifies and installs.
@@ -117,7 +139,35 @@ impl Task {
             };
         }
         match input {
-            Input::Pushed => self.pushed(now),
+            Input::Pushed => self.pushed(now, policy),
+            Input::Released if self.state == TaskState::AwaitingConfirmation => {
+                self.state = TaskState::Queued(QueueCause::RateLimited);
+                Effect::Nothing
+            }
+            Input::Released => Effect::Nothing,
+            Input::Refused => self.finish(TaskState::Failed(FailureReason::Rejected)),
+            Input::Accepted if self.state == TaskState::Notified => {
+                if policy.timeout_from == TimeoutFrom::Confirmation {
+                    self.start_timeout(now, policy);
+                }
+                self.state = TaskState::Confirmed;
+                Effect::Nothing
+            }
+            Input::UrlRequested
+                if matches!(self.state, TaskState::Notified | TaskState::Confirmed) =>
+            {
+                self.state = TaskState::UrlReceived;
+                Effect::Nothing
+            }
+            // What was accepted or asked for before is old news.
+            Input::Accepted | Input::UrlRequested => Effect::Nothing,
+            Input::Downloaded if self.state == TaskState::Installing => Effect::Nothing,
+            Input::Downloaded => {
+                self.start_timeout(now, policy);
+                self.percent = 100;
+                self.state = TaskState::Downloaded;
+                Effect::Nothing
+            }
             // R21: a late percentage does not undo that the download ended.
             Input::Progress { .. } if self.percent == 100 => Effect::Nothing,
             Input::Progress { percent } => {
@@ -149,12 +199,17 @@ impl Task {
     }
 
     #[inline(always)]
-    fn pushed(&mut self, now: Time) -> Effect {
-        self.attempt += 1;
+    fn pushed(&mut self, now: Time, policy: &TaskPolicy) -> Effect {
+        self.attempt = self.attempt.saturating_add(1);
         self.percent = 0;
-        if self.attempt == 1 {
-            self.first_pushed = now;
+        if let TaskState::Queued(_) = self.state {
+            if { self.first_pushed }.is_never() {
+                self.first_pushed = now;
+            }
             self.state = TaskState::Notified;
+            if policy.timeout_from == TimeoutFrom::Notification {
+                self.start_timeout(now, policy);
+            }
         }
         // R26: a retry leaves the visible state as it is.
         Effect::Nothing
@@ -174,6 +229,25 @@ impl Task {
             Some(retry) if self.attempt <= retry.count => Effect::RetryAt(now + retry.interval),
             _ => self.finish(TaskState::Failed(reason)),
         }
+    }
+
+    /// Ends it from outside, as the campaign's operator or a rule wants (R4, R5, R8).
+    ///
+    /// # Panics
+    /// If it is final already.
+    pub fn end(&mut self, to: TaskState) {
+        assert!(!self.state.is_final() && to.is_final(), "a final state is never left");
+        self.finish(to);
+    }
+
+    /// Queues a failed task once more (R10); its attempts are counted on.
+    ///
+    /// # Panics
+    /// If it has not failed.
+    pub fn requeue(&mut self) {
+        assert!(matches!(self.state, TaskState::Failed(_)), "only a failed task is tried again");
+        self.state = TaskState::Queued(QueueCause::RateLimited);
+        self.percent = 0;
     }
 
     #[inline(always)]

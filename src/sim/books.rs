@@ -2,8 +2,8 @@
 
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
-use crate::scheduler::Ready;
 use crate::scheduler::state::{QueueCause, TaskState};
+use crate::scheduler::{Ready, TaskPolicy, TaskResult};
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
@@ -30,6 +30,17 @@ pub struct Books<'w> {
     pub cut_off: bool,
     /// Tasks that are not final.
     pub open: u64,
+    /// By cohort: tasks that ended before their device's turn.
+    pub withdrawn: Vec<u64>,
+    /// Tasks pushed, and those of them that are final.
+    pub started: u64,
+    pub ended: u64,
+    /// Rules for tasks, as far as they can change.
+    pub policy: TaskPolicy,
+    /// Whether somebody wants to know of each result.
+    pub wants_results: bool,
+    /// What became of tasks in the current tick.
+    pub results: Vec<TaskResult>,
 }
 
 impl<'w> Books<'w> {
@@ -46,6 +57,12 @@ impl<'w> Books<'w> {
             events: Events::default(),
             cut_off: false,
             open: 0,
+            withdrawn: vec![0; world.cohorts.len()],
+            started: 0,
+            ended: 0,
+            policy: world.policy,
+            wants_results: false,
+            results: Vec::new(),
         }
     }
 
@@ -78,9 +95,18 @@ impl<'w> Books<'w> {
     }
 
     #[inline(always)]
-    pub fn make_ready(&mut self, slot: u32, device: DeviceId, presence: &mut Presence, now: Time) {
+    pub fn make_ready(
+        &mut self,
+        slot: u32,
+        device: DeviceId,
+        presence: &mut Presence,
+        now: Time,
+        again: bool,
+    ) {
         presence.set_stage(Stage::Ready);
-        self.ready.push(Ready { since: now, device, slot, period: presence.periods });
+        let lane = self.world.lanes.of(device, presence.cohort());
+        let period = presence.periods;
+        self.ready.push(Ready { since: now, device, slot, period, lane, again });
     }
 
     /// Enters a timer, unless it lies beyond the end of the run.
@@ -119,7 +145,7 @@ impl<'w> Books<'w> {
             (Stage::Waiting, true) => {
                 // R18: it waited aside and comes back.
                 self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
-                self.make_ready(slot, device, presence, now);
+                self.make_ready(slot, device, presence, now, false);
             }
             (Stage::Ready, false) => {
                 presence.set_stage(Stage::Waiting);

@@ -2,8 +2,8 @@
 
 use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time};
-use crate::scheduler::state::{FailureReason, TaskState};
-use crate::scheduler::{Effect, Input};
+use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
+use crate::scheduler::{Effect, Input, TaskResult};
 
 use super::books::Books;
 use super::calendar::{Entry, Kind};
@@ -31,6 +31,11 @@ impl Active<'_> {
         world.luck(self.device, self.cohort())
     }
 
+    /// Whether the task was queued once more by hand (R10).
+    fn is_queued(&self) -> bool {
+        matches!(self.flight.task.state(), TaskState::Queued(_))
+    }
+
     /// Whether a timer lies before `end`.
     #[inline(always)]
     pub fn is_due(&self, end: Time) -> bool {
@@ -54,7 +59,7 @@ impl Books<'_> {
         let world = self.world;
         let cohort = active.cohort();
         let before = active.flight.task.state();
-        active.flight.task.handle(now, Input::Pushed, &world.policy);
+        active.flight.task.handle(now, Input::Pushed, &self.policy);
         let number = active.flight.task.attempt();
         let after = active.flight.task.state();
         let luck = active.luck(world);
@@ -66,6 +71,7 @@ impl Books<'_> {
         self.events.pushes += 1;
         if before != after {
             self.moved(cohort, before, after);
+            self.started += 1;
         }
         let tally = self.tally(cohort);
         tally.attempts[usize::from(number - 1).min(MAX_ATTEMPT_COUNTED - 1)] += 1;
@@ -116,9 +122,17 @@ impl Books<'_> {
         match (active.presence.stage(), active.presence.online()) {
             (Stage::Waiting, true) => {
                 // R18, R26: it comes back to be tried again.
+                if active.is_queued() {
+                    self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
+                }
                 self.retry(active, now);
             }
-            (Stage::Ready, false) => active.presence.set_stage(Stage::Waiting),
+            (Stage::Ready, false) => {
+                active.presence.set_stage(Stage::Waiting);
+                if active.is_queued() {
+                    self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
+                }
+            }
             (Stage::Pushed, true) => self.reconnect(active, now),
             (Stage::Pushed, false) => active.flight.attempt.disconnected(now),
             (Stage::Idle | Stage::Waiting, _) | (Stage::Ready, true) => {
@@ -132,7 +146,7 @@ impl Books<'_> {
         let luck = active.luck(world);
         let Flight { attempt, task, .. } = &mut *active.flight;
         let delivered = attempt.is_delivered_unheard();
-        let effect = task.handle(now, Input::Connected, &world.policy);
+        let effect = task.handle(now, Input::Connected, &self.policy);
         attempt.connected(now, &luck);
         if effect == Effect::Repush && delivered {
             self.tally(active.cohort()).repushes += 1;
@@ -186,16 +200,21 @@ impl Books<'_> {
     /// Hands a report to the task, and keeps the counts of states.
     #[inline(always)]
     fn hear(&mut self, active: &mut Active, now: Time, input: Input) -> Effect {
-        let world = self.world;
         let cohort = active.cohort();
         let task = &mut active.flight.task;
         let before = task.state();
-        let effect = task.handle(now, input, &world.policy);
+        let effect = task.handle(now, input, &self.policy);
         let after = task.state();
         if before != after {
             self.moved(cohort, before, after);
             if let TaskState::Failed(reason) = after {
                 self.tally(cohort).failures[reason as usize] += 1;
+            }
+            if after.is_final() {
+                self.ended += 1;
+                if self.wants_results {
+                    self.results.push(TaskResult { at: now, device: active.device, state: after });
+                }
             }
         }
         if effect == Effect::Late {
@@ -256,11 +275,11 @@ impl Books<'_> {
     /// for a permit, or waits aside.
     fn retry(&mut self, active: &mut Active, now: Time) {
         let needs_permit = self.world.policy.retry.is_none_or(|retry| retry.needs_permit);
+        let (slot, again) = (active.flight.slot, !active.is_queued());
         if !active.presence.online() {
             active.presence.set_stage(Stage::Waiting);
-        } else if needs_permit {
-            let slot = active.flight.slot;
-            self.make_ready(slot, active.device, active.presence, now);
+        } else if needs_permit || self.world.is_gated || !again {
+            self.make_ready(slot, active.device, active.presence, now, again);
         } else {
             self.offer(active, now, now);
         }
@@ -271,6 +290,11 @@ impl Books<'_> {
     fn strike_deadline(&mut self, active: &mut Active, now: Time) -> Fate {
         self.events.timers += 1;
         self.hear(active, now, Input::Deadline);
+        if active.flight.task.state().is_final() {
+            // It waits for nothing any more, should its record be kept.
+            active.flight.attempt.withdraw();
+            active.presence.set_stage(Stage::Pushed);
+        }
         self.fate(active)
     }
 
@@ -281,7 +305,9 @@ impl Books<'_> {
         let is_final = task.state().is_final();
         // A silent device's task hangs on; only a deadline can end it.
         let hangs = !is_final && attempt.is_silent() && task.next_deadline().is_never();
-        let over = is_final && attempt.is_over() || hangs && !self.world.every_flip;
+        let keeps = self.world.keeps_failed && matches!(task.state(), TaskState::Failed(_));
+        let keeps_hanging = self.world.every_flip || self.world.keeps_open;
+        let over = is_final && attempt.is_over() && !keeps || hangs && !keeps_hanging;
         if over { Fate::Over } else { Fate::GoesOn }
     }
 }

@@ -1,7 +1,8 @@
 //! What a run leaves behind: counts, series and latencies; everything merges by addition.
 
 use crate::model::Time;
-use crate::scheduler::state::{FailureReason, STATES, TaskState};
+use crate::scheduler::state::{CampaignStatus, FailureReason, STATES, TaskState};
+use crate::scheduler::{Abort, Entry};
 use crate::stats::Latency;
 
 /// The result of one run.
@@ -17,6 +18,27 @@ pub struct Outcome {
     /// Versions of the whole fleet at the end: name and number of devices.
     pub versions: Vec<(String, u64)>,
     pub events: Events,
+    pub campaign: CampaignOutcome,
+}
+
+/// What became of the campaign itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CampaignOutcome {
+    pub status: CampaignStatus,
+    /// What was done to it, in order.
+    pub log: Vec<Entry>,
+    /// What stopped it, if a rule did.
+    pub abort: Option<AbortOutcome>,
+    /// Key and value.
+    pub tags: Vec<(String, String)>,
+}
+
+/// R30: what a rule's abort came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AbortOutcome {
+    pub abort: Abort,
+    /// Tasks that failed after it was acted on.
+    pub overshoot: u64,
 }
 
 /// Why a run ended.
@@ -100,6 +122,8 @@ pub struct Tally {
     pub repushes: u64,
     /// Attempts after the first.
     pub retries: u64,
+    /// Failed tasks that were queued once more by hand.
+    pub reopened: u64,
     /// Reports that arrived after their task was final.
     pub late_reports: u64,
     /// Devices that went silent for good while installing.
@@ -225,6 +249,7 @@ impl Tally {
         add(&mut self.attempt_failures, &other.attempt_failures);
         self.repushes += other.repushes;
         self.retries += other.retries;
+        self.reopened += other.reopened;
         self.late_reports += other.late_reports;
         self.bricked += other.bricked;
         self.lapsed_permits += other.lapsed_permits;

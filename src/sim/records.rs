@@ -124,6 +124,31 @@ impl Records {
         split(device, self.shards).0
     }
 
+    /// The slot of a device that has something to do; it may take a look at all of them.
+    pub fn find(&self, device: DeviceId) -> Option<u32> {
+        if split(device, self.shards).1 != self.shard {
+            return None;
+        }
+        if self.every_device {
+            return Some(self.slot_of(device));
+        }
+        let is_in_use = |slot: usize| self.presences[slot] != Presence::nobody();
+        let slot = (0..self.devices.len()).find(|s| self.devices[*s] == device && is_in_use(*s));
+        slot.map(|slot| slot as u32)
+    }
+
+    /// Gives back the record of a device that has no flight and nothing to wait for.
+    pub fn release(&mut self, slot: u32) {
+        let every_device = self.every_device;
+        let presence = self.presence(slot);
+        if every_device {
+            presence.set_stage(Stage::Idle);
+        } else {
+            *presence = Presence::nobody();
+            self.free.push(slot);
+        }
+    }
+
     /// Makes a record at a device's first touch.
     #[inline(always)]
     pub fn make(&mut self, device: DeviceId, presence: Presence) -> u32 {
@@ -189,15 +214,8 @@ impl Records {
     pub fn end_flight(&mut self, index: u32) -> u32 {
         let slot = std::mem::replace(&mut self.flights[index as usize].slot, Flight::NO_DEVICE);
         self.free_flights.push(index);
-        let every_device = self.every_device;
-        let presence = self.presence(slot);
-        if every_device {
-            presence.flight = Presence::NO_FLIGHT;
-            presence.set_stage(Stage::Idle);
-        } else {
-            *presence = Presence::nobody();
-            self.free.push(slot);
-        }
+        self.presence(slot).flight = Presence::NO_FLIGHT;
+        self.release(slot);
         slot
     }
 }

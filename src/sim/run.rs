@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use crate::model::{DeviceId, Span, Time};
 use crate::scenario::Loaded;
 use crate::scheduler::state::{QueueCause, STATES, TaskState};
-use crate::scheduler::{Dispatcher, FleetView, Ready, Selection, Turn};
+use crate::scheduler::{Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
 
 use super::gate::Gate;
-use super::outcome::{CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally};
+use super::outcome::{
+    AbortOutcome, CampaignOutcome, CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally,
+};
+use super::plan;
 use super::records::{Records, split};
 use super::sampler::Sampler;
 use super::setup::{self, Targets};
@@ -52,9 +55,10 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).clamp(1, THREADS_MAX);
     let targets = setup::targets(loaded, &world, threads as u32);
-    let shards = shards(&world, &targets, threads)?;
-    let selection = Selection::new(targets.list.clone(), targets.targeted.clone());
-    let limiter = setup::limiter(&loaded.scenario.campaign.rate);
+    let campaign = plan::campaign(loaded, &world, &targets);
+    let timeline = plan::timeline(loaded);
+    let wants_results = campaign.needs_results() || timeline.has_conditions();
+    let shards = shards(&world, &targets, threads, wants_results)?;
     let every = loaded.scenario.run.sample_every.map(|span| sample_ticks(&world, span));
     let gate = Gate::new(threads);
     std::thread::scope(|scope| {
@@ -69,9 +73,13 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
             shards: &shards,
             gate: &gate,
             workers: &workers,
-            dispatcher: Dispatcher::new(limiter, world.offline, selection),
+            campaign,
+            timeline,
+            wants_results,
+            heard_of: 0,
             sampler: Sampler::new(every, world.versions.names.clone()),
             ready: Vec::new(),
+            results: Vec::new(),
             options,
         };
         Ok(coordinator.run(&targets))
@@ -95,11 +103,13 @@ fn shards<'w>(
     world: &'w World,
     targets: &Targets,
     threads: usize,
+    wants_results: bool,
 ) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
     let count = world.devices.count();
     let shard = |at: usize| {
         let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;
         let mut shard = Shard::new(world, records);
+        shard.books.wants_results = wants_results;
         for (tally, targeted) in shard.books.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
             tally.states[TaskState::Queued(QueueCause::RateLimited).index()] = *targeted;
@@ -158,9 +168,15 @@ struct Coordinator<'a, 'w, 'o> {
     shards: &'a [Mutex<Shard<'w>>],
     gate: &'a Gate,
     workers: &'a [Thread],
-    dispatcher: Dispatcher,
+    campaign: Campaign,
+    timeline: Timeline,
+    /// Whether decisions follow from what becomes of devices.
+    wants_results: bool,
+    /// So many pushed tasks the campaign knows of.
+    heard_of: u64,
     sampler: Sampler,
     ready: Vec<Ready>,
+    results: Vec<TaskResult>,
     options: Options<'o>,
 }
 
@@ -215,11 +231,13 @@ impl FleetView for View<'_, '_, '_> {
 impl Coordinator<'_, '_, '_> {
     fn run(mut self, targets: &Targets) -> Outcome {
         self.share(encode(Job::Populate, 0), usize::MAX);
+        self.campaign.advance(Time::ZERO);
         self.sample(0);
         let mut tick = 0;
         let mut reported = Instant::now();
         let mut boundaries = 0u64;
         let ended = loop {
+            self.decide(tick);
             self.turn_out(tick);
             let load = self.load_at(tick);
             self.share(encode(Job::Run, tick), load);
@@ -238,6 +256,54 @@ impl Coordinator<'_, '_, '_> {
         self.finish(tick, ended, targets)
     }
 
+    /// Does at the beginning of `tick` what results, time and operators ask for.
+    fn decide(&mut self, tick: u64) {
+        let now = self.world.ticks.start(tick);
+        if self.wants_results {
+            self.hear(now);
+        }
+        self.campaign.advance(now);
+        self.timeline.apply(now, &mut self.campaign);
+        for order in self.campaign.take_orders() {
+            self.carry_out(&order, now);
+        }
+        if self.world.caps_flights {
+            let (started, ended) = self.started_and_ended();
+            self.campaign.set_in_flight(started - ended);
+        }
+    }
+
+    /// Tells the campaign what became of tasks since the last boundary, in order.
+    fn hear(&mut self, now: Time) {
+        for shard in self.shards {
+            self.results.append(&mut lock(shard).books.results);
+        }
+        self.results.sort_by_key(|result| (result.at, result.device));
+        self.heard_of = self.started_and_ended().0;
+        self.campaign.hear(&self.results, self.heard_of, now);
+        self.results.clear();
+    }
+
+    fn started_and_ended(&self) -> (u64, u64) {
+        self.shards.iter().map(lock).fold((0, 0), |(started, ended), shard| {
+            (started + shard.books.started, ended + shard.books.ended)
+        })
+    }
+
+    fn carry_out(&mut self, order: &Order, now: Time) {
+        let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
+        if let Order::EndDevices { devices, to } = order {
+            for device in devices {
+                if self.campaign.withdraw(*device) {
+                    let (_, at) = split(*device, shards.len() as u32);
+                    let cohort = self.world.cohort_of(*device);
+                    shards[at as usize].books.withdraw(cohort, *to);
+                }
+            }
+        }
+        shards.iter_mut().for_each(|shard| shard.carry_out(order, now));
+    }
+
     /// Plans the pushes of `tick` and hands them to the shards.
     fn turn_out(&mut self, tick: u64) {
         let (from, to) = (self.world.ticks.start(tick), self.world.ticks.start(tick + 1));
@@ -245,10 +311,10 @@ impl Coordinator<'_, '_, '_> {
         for shard in &mut shards {
             self.ready.append(&mut shard.books.ready);
         }
-        self.dispatcher.add_ready(&mut self.ready);
+        self.campaign.add_ready(&mut self.ready);
         loop {
             let mut view = View { shards: &mut shards, tick };
-            let more = self.dispatcher.plan(from, to, &mut view, TURNS_AT_ONCE);
+            let more = self.campaign.plan(from, to, &mut view, TURNS_AT_ONCE);
             if !more || self.options.stop.load(Ordering::Relaxed) {
                 return;
             }
@@ -275,6 +341,7 @@ impl Coordinator<'_, '_, '_> {
     /// The next tick that has something to do, or why there is none.
     fn next_boundary(&self, tick: u64) -> Result<u64, Ended> {
         let (mut open, mut ready, mut cut_off, mut next) = (0, false, false, u64::MAX);
+        let (mut heard, mut started) = (true, 0);
         for shard in self.shards {
             let shard = lock(shard);
             if cfg!(debug_assertions) {
@@ -282,22 +349,30 @@ impl Coordinator<'_, '_, '_> {
             }
             open += shard.books.open;
             ready |= !shard.books.ready.is_empty();
+            heard &= shard.books.results.is_empty();
+            started += shard.books.started;
             cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
-        if open == 0 {
+        if open == 0 && self.timeline.next().is_never() {
             return Err(Ended::AllFinal);
         }
         if self.options.stop.load(Ordering::Relaxed) {
             return Err(Ended::Interrupted);
         }
         let following = self.world.ticks.start(tick + 1);
-        let permit = match ready {
-            true => self.dispatcher.next_permit(following),
-            false => self.dispatcher.next_deadline(following),
-        };
+        let permit = self.campaign.next_push(following, ready);
         if !permit.is_never() {
             next = next.min(self.world.ticks.of(permit));
+        }
+        if self.wants_results && (!heard || started != self.heard_of) {
+            next = tick + 1;
+        }
+        // What is due at an instant is done at the first boundary not before it.
+        let now = self.world.ticks.start(tick);
+        let due = self.campaign.next_event(now).min(self.timeline.next());
+        if !due.is_never() {
+            next = next.min(self.world.ticks.of(Time(due.0.saturating_sub(1))) + 1).max(tick + 1);
         }
         match next {
             u64::MAX if cut_off => Err(Ended::Until),
@@ -312,12 +387,13 @@ impl Coordinator<'_, '_, '_> {
         if !self.sampler.is_due(to) {
             return;
         }
-        let (rows, versions) = self.rows();
+        let (rows, versions) = self.rows(self.world.ticks.start(to));
         let ticks = self.world.ticks;
         self.sampler.advance(to, |tick| ticks.start(tick), &rows, &versions);
     }
 
-    fn rows(&self) -> (Vec<SeriesRow>, Vec<u64>) {
+    /// Counts so far; `now` tells why queued tasks wait.
+    fn rows(&self, now: Time) -> (Vec<SeriesRow>, Vec<u64>) {
         let mut rows = vec![SeriesRow::default(); self.world.cohorts.len()];
         let mut versions = vec![0u64; self.world.versions.names.len()];
         for shard in self.shards {
@@ -329,6 +405,11 @@ impl Coordinator<'_, '_, '_> {
                 // A shard's count may be negative, modulo 2^64; the sum is not.
                 *sum = sum.wrapping_add(*count);
             }
+        }
+        let cause = TaskState::Queued(self.campaign.queue_cause(now)).index();
+        let plain = TaskState::Queued(QueueCause::RateLimited).index();
+        if cause != plain {
+            rows.iter_mut().for_each(|row| row.states.swap(cause, plain));
         }
         (rows, versions)
     }
@@ -350,7 +431,7 @@ impl Coordinator<'_, '_, '_> {
         });
     }
 
-    fn finish(self, tick: u64, ended: Ended, targets: &Targets) -> Outcome {
+    fn finish(mut self, tick: u64, ended: Ended, targets: &Targets) -> Outcome {
         let end = match ended {
             Ended::Until => self.world.until,
             Ended::AllFinal | Ended::NothingLeft | Ended::Interrupted => {
@@ -358,7 +439,16 @@ impl Coordinator<'_, '_, '_> {
             }
         };
         let ticks = self.world.ticks;
-        let (rows, versions) = self.rows();
+        if self.wants_results {
+            self.hear(end);
+            for order in self.campaign.take_orders() {
+                self.carry_out(&order, end);
+            }
+        }
+        if ended == Ended::AllFinal {
+            self.campaign.complete(end);
+        }
+        let (rows, versions) = self.rows(end);
         let mut events = Events::default();
         let mut cohorts: Vec<CohortOutcome> = self
             .world
@@ -378,13 +468,28 @@ impl Coordinator<'_, '_, '_> {
                 cohort.tally.merge(tally);
             }
         }
-        cohorts.iter().for_each(|cohort| cohort.tally.assert_conserved());
+        let cause = TaskState::Queued(self.campaign.queue_cause(end)).index();
+        let plain = TaskState::Queued(QueueCause::RateLimited).index();
+        for CohortOutcome { tally, .. } in &mut cohorts {
+            tally.states.swap(cause, plain);
+            tally.assert_conserved();
+        }
+        let abort = self.campaign.abort().filter(|abort| !abort.acted.is_never());
+        let campaign = CampaignOutcome {
+            status: self.campaign.status(),
+            log: self.campaign.log().to_vec(),
+            abort: abort.map(|abort| AbortOutcome {
+                abort: *abort,
+                overshoot: self.campaign.counts().failed() - abort.acted_counts.failed(),
+            }),
+            tags: self.campaign.tags().to_vec(),
+        };
         let names = self.world.versions.names.iter().cloned();
         let versions_at_end = names.zip(versions.iter().copied()).filter(|(_, n)| *n > 0).collect();
         let mut sampler = self.sampler;
         sampler.advance(ticks.of(end), |tick| ticks.start(tick), &rows, &versions);
         let series: Series = sampler.finish(end, &rows, &versions);
-        Outcome { ended, end, cohorts, series, versions: versions_at_end, events }
+        Outcome { ended, end, cohorts, series, versions: versions_at_end, events, campaign }
     }
 }
 

@@ -4,10 +4,12 @@ use crate::dist::{Empirical, Law};
 use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Presence, Start, Verdict};
 use crate::model::{BitRate, DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
-use crate::scenario::file::{self, Download, Interrupted, Online, PushRate, Scenario, Select};
+use crate::scenario::file::{self, Download, Interrupted, Online, Scenario, Select};
+use crate::scenario::rules::{self, Act};
 use crate::scenario::{Loaded, Measured};
-use crate::scheduler::{DeviceList, Limiter, OfflineTurn, Retry, TaskPolicy};
+use crate::scheduler::{DeviceList, OfflineTurn, Retry, TaskPolicy, TimeoutFrom};
 
+use super::plan;
 use super::ticks::Ticks;
 use super::world::{Devices, Shares, Versions, World};
 
@@ -32,13 +34,19 @@ pub fn world(loaded: &Loaded) -> World {
             .collect(),
         cohort_names: scenario.fleet.cohort.iter().map(|c| c.name.clone()).collect(),
         downloads: downloads(loaded, &versions),
-        versions,
         policy: policy(&scenario.campaign),
         offline: match scenario.campaign.offline {
             file::OfflineTurn::WhenOnline => OfflineTurn::WhenOnline,
             file::OfflineTurn::StoreAndForward => OfflineTurn::StoreAndForward,
         },
+        is_source: is_source(&scenario.campaign, &versions.names),
+        versions,
+        lanes: plan::device_lanes(loaded),
         every_flip: scenario.run.every_flip,
+        caps_flights: scenario.campaign.in_flight.is_some(),
+        keeps_open: ends_tasks(scenario),
+        keeps_failed: scenario.operator.iter().any(|step| retries(&step.action)),
+        is_gated: is_gated(scenario),
         ticks,
         until: whole_ticks(ticks, scenario.run.until),
     }
@@ -50,19 +58,41 @@ fn whole_ticks(ticks: Ticks, until: Span) -> Time {
     ticks.start(tick + 1)
 }
 
-/// The limiter that the campaign's rate describes.
-pub fn limiter(rate: &PushRate) -> Limiter {
-    match rate {
-        PushRate::Unlimited => Limiter::Unlimited,
-        PushRate::Constant { rate, burst } => Limiter::constant(*rate, *burst),
-        PushRate::FixedWindow { pushes, window } => Limiter::fixed_window(*pushes, *window),
-    }
+/// By version: whether the campaign takes devices that run it.
+fn is_source(campaign: &file::Campaign, names: &[String]) -> Vec<bool> {
+    let sources = &campaign.source_versions;
+    names.iter().map(|name| sources.is_empty() || sources.contains(name)).collect()
+}
+
+/// Whether tasks may be ended by others than their device.
+fn ends_tasks(scenario: &Scenario) -> bool {
+    let campaign = &scenario.campaign;
+    let cancels = |rule: &rules::AbortRule| rule.action != rules::AbortAction::Suspend;
+    campaign.finish.is_some() || campaign.abort.iter().any(cancels) || !scenario.operator.is_empty()
+}
+
+fn retries(act: &Act) -> bool {
+    matches!(act, Act::RetryFailed | Act::RetryDevices(_))
+}
+
+/// Whether there are times at which nothing may be pushed.
+fn is_gated(scenario: &Scenario) -> bool {
+    let campaign = &scenario.campaign;
+    campaign.window.is_some()
+        || campaign.marks.is_some()
+        || !campaign.abort.is_empty()
+        || matches!(campaign.stages, rules::Stages::Groups(_))
+        || !scenario.operator.is_empty()
 }
 
 fn policy(campaign: &file::Campaign) -> TaskPolicy {
     let has_sources = !campaign.source_versions.is_empty();
     TaskPolicy {
         timeout: campaign.timeout,
+        timeout_from: match campaign.timeout_from {
+            rules::TimeoutFrom::Progress => TimeoutFrom::FirstProgress,
+            rules::TimeoutFrom::Notification => TimeoutFrom::Notification,
+        },
         retry: campaign.retry.filter(|retry| has_sources || !retry.needs_source_version).map(
             |retry| Retry {
                 count: retry.count,
@@ -229,8 +259,27 @@ pub struct Targets {
     pub targeted_in: Vec<Vec<u64>>,
 }
 
-/// Selects the targets (R11, R13).
+impl Targets {
+    /// Devices with a task, in push order.
+    pub fn in_order(&self) -> Box<dyn Iterator<Item = DeviceId> + '_> {
+        match &self.targeted {
+            Some(bits) => Box::new(positions(bits).map(|position| self.list.at(position))),
+            None => Box::new((0..self.list.len()).map(|position| self.list.at(position))),
+        }
+    }
+}
+
+/// Selects the targets (R11, R13) and puts them into push order (R17).
 pub fn targets(loaded: &Loaded, world: &World, shards: u32) -> Targets {
+    let mut targets = selected(loaded, world, shards);
+    if loaded.scenario.campaign.order == rules::Order::Random {
+        targets.list = plan::shuffled(world, targets.in_order());
+        targets.targeted = None;
+    }
+    targets
+}
+
+fn selected(loaded: &Loaded, world: &World, shards: u32) -> Targets {
     let count = world.devices.count();
     let campaign = &loaded.scenario.campaign;
     let list = match &loaded.select_list {
@@ -291,13 +340,6 @@ fn uniform_version(loaded: &Loaded, world: &World) -> Option<u16> {
 
 /// The listed devices that match; those already at the target are counted as not required.
 fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]> {
-    let campaign = &loaded.scenario.campaign;
-    let is_source: Vec<bool> = world
-        .versions
-        .names
-        .iter()
-        .map(|name| campaign.source_versions.is_empty() || campaign.source_versions.contains(name))
-        .collect();
     let mut bits = vec![0u64; targets.list.len().div_ceil(64) as usize];
     for position in 0..targets.list.len() {
         let device = targets.list.at(position);
@@ -311,7 +353,7 @@ fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]>
         let version = world.version_of(device, cohort);
         if version == world.versions.target {
             targets.not_required[usize::from(cohort.0)] += 1;
-        } else if is_source[usize::from(version)] {
+        } else if world.is_source[usize::from(version)] {
             bits[(position / 64) as usize] |= 1 << (position % 64);
         }
     }
@@ -319,7 +361,7 @@ fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]>
 }
 
 /// Positions of the set bits.
-fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
+pub fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
     (0u64..).zip(bits).flat_map(|(word, bits)| {
         let mut left = *bits;
         std::iter::from_fn(move || {

@@ -52,7 +52,7 @@ impl Inbox {
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Shard<'w> {
-    records: Records,
+    pub records: Records,
     pub books: Books<'w>,
     tick: u64,
     /// Turns to carry out at the beginning of the next [`Shard::run`].
@@ -182,6 +182,7 @@ impl<'w> Shard<'w> {
         self.due = due;
         self.books.flush();
         self.books.ready.sort_unstable();
+        self.books.results.sort_unstable_by_key(|result| (result.at, result.device));
     }
 
     /// Runs the listed devices, whose network may be due, to `end`.
@@ -252,8 +253,19 @@ impl<'w> Shard<'w> {
 
     /// Nothing can come of the flight any more.
     #[inline(always)]
-    fn end_flight(&mut self, index: u32) {
+    pub fn end_flight(&mut self, index: u32) {
         let slot = self.records.end_flight(index);
+        self.rejoin_idle(slot);
+    }
+
+    /// The device at `slot`, which has no flight, waits for nothing any more.
+    pub fn release(&mut self, slot: u32) {
+        self.records.release(slot);
+        self.rejoin_idle(slot);
+    }
+
+    #[inline(always)]
+    fn rejoin_idle(&mut self, slot: u32) {
         let Shard { records, books, .. } = self;
         if records.every_device() {
             let device = records.device(slot);
@@ -307,7 +319,7 @@ impl<'w> Shard<'w> {
         }
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
-        if !presence.online() && presence.until().is_never() {
+        if !presence.online() && presence.until().is_never() && !world.keeps_open {
             return None;
         }
         Some(self.records.make(device, presence))

@@ -18,11 +18,48 @@ pub struct World {
     pub downloads: Downloads,
     pub policy: TaskPolicy,
     pub offline: OfflineTurn,
+    /// By version: whether failed tasks from it may be tried again.
+    pub is_source: Vec<bool>,
+    pub lanes: Lanes,
     /// A record and all its events for every device, touched or not.
     pub every_flip: bool,
+    /// Tasks in flight are limited.
+    pub caps_flights: bool,
+    /// Open tasks may be ended by others than their device, so that their records are kept.
+    pub keeps_open: bool,
+    /// Failed tasks may be tried again by hand, so that their records are kept.
+    pub keeps_failed: bool,
+    /// There are times at which nothing may be pushed.
+    pub is_gated: bool,
     pub ticks: Ticks,
     /// The run stops here.
     pub until: Time,
+}
+
+/// The parts of the target list with openings or a priority of their own.
+#[derive(Debug)]
+pub struct Lanes {
+    /// Time zone of each lane.
+    pub zones: Vec<String>,
+    /// Lane of each cohort, or of each device; empty if there is one lane only.
+    pub of: Vec<u16>,
+    pub per_device: bool,
+}
+
+impl Lanes {
+    pub fn one(zone: String) -> Lanes {
+        Lanes { zones: vec![zone], of: Vec::new(), per_device: false }
+    }
+
+    pub fn count(&self) -> usize {
+        self.zones.len()
+    }
+
+    #[inline(always)]
+    pub fn of(&self, device: DeviceId, cohort: CohortId) -> u16 {
+        let index = if self.per_device { device.0 as usize } else { usize::from(cohort.0) };
+        self.of.get(index).copied().unwrap_or(0)
+    }
 }
 
 /// Versions by index; the last one stands for any that should not occur.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fleetstorm::model::{DeviceId, EventRate, Span, Time};
 use fleetstorm::scheduler::{
-    DeviceList, Dispatcher, Effect, FleetView, Input, Limiter, OfflineTurn, Ready, Selection, Task,
-    TaskPolicy, Turn,
+    DeviceList, Dispatcher, Effect, FleetView, Input, Lane, Limiter, OfflineTurn, Openings, Ready,
+    Selection, Task, TaskPolicy, Turn,
 };
 use fleetstorm::sim::outcome::{Ended, LatencyKind};
 
@@ -34,11 +34,22 @@ impl FleetView for Fleet {
 }
 
 fn ready(device: u32, since: u64) -> Ready {
-    Ready { since: Time(since), device: DeviceId(device), slot: device, period: 0 }
+    Ready {
+        since: Time(since),
+        device: DeviceId(device),
+        slot: device,
+        period: 0,
+        lane: 0,
+        again: false,
+    }
+}
+
+fn one_lane(limiter: Limiter, offline: OfflineTurn, list: Selection) -> Dispatcher {
+    Dispatcher::new(limiter, offline, true, vec![Lane::new(list, Openings::default())])
 }
 
 fn dispatcher(limiter: Limiter, offline: OfflineTurn, devices: u32) -> Dispatcher {
-    Dispatcher::new(limiter, offline, Selection::new(DeviceList::All(devices), None))
+    one_lane(limiter, offline, Selection::new(DeviceList::All(devices), None))
 }
 
 /// The turns of one second from `second` on, as text: device, `@` instant in ms, `-` if aside.
@@ -163,7 +174,7 @@ fn r16_unlimited_pushes_all_at_once() {
 fn r17_by_target_list() {
     let order: Box<[DeviceId]> = [4, 0, 3, 1].map(DeviceId).into();
     let list = Selection::new(DeviceList::Listed(order), None);
-    let mut turns = Dispatcher::new(per_second(10), OfflineTurn::WhenOnline, list);
+    let mut turns = one_lane(per_second(10), OfflineTurn::WhenOnline, list);
     let planned = plan(&mut turns, &mut Fleet::default(), 0);
     assert_eq!(planned, "4@0 0@100 3@200 1@300");
 }
@@ -234,7 +245,7 @@ fn r18_what_an_offline_turn_does() {
 
 #[test]
 fn r18_reconnecting_before_any_progress_is_pushed_again() {
-    let policy = TaskPolicy { timeout: Some(Span::secs(60)), retry: None };
+    let policy = TaskPolicy { timeout: Some(Span::secs(60)), ..TaskPolicy::default() };
     let mut task = Task::default();
     task.handle(Time(0), Input::Pushed, &policy);
     let pushed = task.first_pushed();

@@ -3,16 +3,18 @@
 use fleetstorm::model::{Span, Time};
 use fleetstorm::scenario::load_text;
 use fleetstorm::scheduler::state::{FailureReason, TaskState};
-use fleetstorm::scheduler::{Effect, Input, Retry, Task, TaskPolicy};
+use fleetstorm::scheduler::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
 use fleetstorm::sim::outcome::{Ended, LatencyKind};
 use proptest::prelude::*;
 
 use super::super::runs::{run, scenario, total};
 
-const NO_RULES: TaskPolicy = TaskPolicy { timeout: None, retry: None };
-const TIMEOUT: TaskPolicy = TaskPolicy { timeout: Some(Span::secs(60)), retry: None };
+const NO_RULES: TaskPolicy =
+    TaskPolicy { timeout: None, timeout_from: TimeoutFrom::FirstProgress, retry: None };
+const TIMEOUT: TaskPolicy = TaskPolicy { timeout: Some(Span::secs(60)), ..NO_RULES };
 const RETRY: TaskPolicy = TaskPolicy {
     timeout: Some(Span::secs(60)),
+    timeout_from: TimeoutFrom::FirstProgress,
     retry: Some(Retry { count: 2, interval: Span::secs(10), needs_permit: true }),
 };
 
@@ -280,6 +282,7 @@ proptest! {
     ) {
         let policy = TaskPolicy {
             timeout: timeout.map(Span::secs),
+            timeout_from: TimeoutFrom::FirstProgress,
             retry: retry.map(|(count, interval, needs_permit)| {
                 Retry { count, interval: Span::secs(interval), needs_permit }
             }),

@@ -1,0 +1,213 @@
+//! Rules for the campaign's stages, windows, aborts and operators.
+
+use super::check::{Checker, LONGEST, rounded};
+use super::file::PushRate;
+use super::path::Path;
+use super::rules::{Act, Groups, Order, Phase, RateFrom, Stages, Step, Window};
+use crate::model::{EventRate, Span};
+
+const DAY_US: u64 = 86_400_000_000;
+/// The window's clock that stands for each device's own.
+const DEVICE_CLOCK: &str = "device";
+
+impl Checker<'_> {
+    /// Every rule of the campaign's course.
+    pub fn course(&mut self) {
+        let campaign = &self.scenario.campaign;
+        self.rate(&Path::of("campaign.rate"), &campaign.rate);
+        self.validity();
+        let stages = Path::of("campaign.stages");
+        match &campaign.stages {
+            Stages::All => {}
+            Stages::Phases(phases) => self.phases(&stages.key("phases"), phases),
+            Stages::Groups(groups) => self.groups(&stages.key("groups"), groups),
+        }
+        if let Some(window) = &campaign.window {
+            self.window(window);
+        }
+        if let Some(marks) = campaign.marks {
+            let tick = self.scenario.run.tick.max(Span(1_000_000));
+            self.between(&Path::of("campaign.marks"), marks, tick, Span(DAY_US));
+        }
+        for (index, rule) in campaign.abort.iter().enumerate() {
+            let path = Path::of("campaign.abort").index(index).key("percent");
+            self.decimals(&path, rule.percent, 2);
+            if rule.percent <= 0.0 {
+                let help = "every campaign would be stopped; take for example percent = 5";
+                self.refuse(&path, "must be above 0", help);
+            }
+        }
+        for (index, step) in self.scenario.operator.iter().enumerate() {
+            self.step(&Path::of("operator").index(index), step);
+        }
+        for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
+            if let Some(zone) = &cohort.timezone {
+                self.zone(&Path::of("fleet.cohort").index(index).key("timezone"), zone);
+            }
+        }
+    }
+
+    fn validity(&mut self) {
+        let campaign = &self.scenario.campaign;
+        let start = Path::of("campaign.start");
+        self.between(&start, campaign.start, Span::ZERO, LONGEST);
+        if let Some(finish) = campaign.finish {
+            let path = Path::of("campaign.finish");
+            self.between(&path, finish, Span::ZERO, LONGEST);
+            if finish <= campaign.start {
+                self.refuse(&path, "must be later than campaign.start", "");
+            }
+        }
+    }
+
+    fn rate(&mut self, path: &Path, rate: &PushRate) {
+        match rate {
+            PushRate::Constant { rate, burst: _ } => {
+                self.push_rate(&path.key("constant").key("rate"), *rate);
+            }
+            PushRate::FixedWindow { pushes: _, window } => {
+                let path = path.key("fixed-window").key("window");
+                self.between(&path, *window, self.scenario.run.tick, Span(30 * DAY_US));
+            }
+            PushRate::Variable { table, burst: _ } => {
+                self.rate_table(&path.key("variable").key("table"), table);
+            }
+            PushRate::Exponential { base, factor, every: _, of: _, max } => {
+                let path = path.key("exponential");
+                self.decimals(&path.key("factor"), *factor, 1);
+                if max < base {
+                    self.refuse(&path.key("max"), "must be at least as great as base", "");
+                }
+            }
+            PushRate::Unlimited => {}
+        }
+    }
+
+    fn rate_table(&mut self, path: &Path, table: &[RateFrom]) {
+        for (index, entry) in table.iter().enumerate() {
+            if let Some(rate) = entry.rate {
+                self.push_rate(&path.index(index).key("rate"), rate);
+            }
+        }
+        self.in_order(path, table.iter().map(|entry| entry.at));
+    }
+
+    /// Times must be later and later.
+    fn in_order(&mut self, path: &Path, times: impl Iterator<Item = Span>) {
+        let mut last = None;
+        for (index, at) in times.enumerate() {
+            let path = path.index(index).key("at");
+            self.between(&path, at, Span::ZERO, LONGEST);
+            if last.is_some_and(|last| at <= last) {
+                self.refuse(&path, "must be later than the entry before", "");
+            }
+            last = Some(at);
+        }
+    }
+
+    fn push_rate(&mut self, path: &Path, rate: EventRate) {
+        let (count, per) = (u128::from(rate.count), u128::from(rate.per_us));
+        if count * u128::from(30 * DAY_US) < per {
+            let help = "for a campaign that never pushes there is nothing to simulate";
+            self.refuse(path, "must be at least 1 push per 30 d", help);
+        } else if count * 1_000_000 > per * 1_000_000_000 {
+            let help = "to push all at once write campaign.rate = \"unlimited\"";
+            self.refuse(path, "must be at most 1000000000 /s", help);
+        }
+    }
+
+    fn phases(&mut self, path: &Path, phases: &[Phase]) {
+        self.in_order(path, phases.iter().map(|phase| phase.at));
+        let mut last = 0.0;
+        for (index, phase) in phases.iter().enumerate() {
+            let path = path.index(index).key("percent");
+            self.decimals(&path, phase.percent, 3);
+            if phase.percent <= last {
+                let help = "percentages are cumulative: 5, 25, 50, 100";
+                self.refuse(&path, "must be greater than the one before", help);
+            }
+            last = phase.percent;
+        }
+        if phases.is_empty() {
+            let help = "write stages = \"all\" to go for the whole list at once";
+            self.refuse(path, "must not be empty", help);
+        }
+    }
+
+    fn groups(&mut self, path: &Path, groups: &Groups) {
+        let path = path.key("group");
+        for (index, group) in groups.group.iter().enumerate() {
+            self.decimals(&path.index(index).key("percent"), group.percent, 3);
+        }
+        let total: f64 = groups.group.iter().map(|group| group.percent).sum();
+        if (total - 100.0).abs() > 1e-6 {
+            let rule = format!("percentages add up to {}, not 100", rounded(total));
+            self.refuse(&path, &rule, "let the last group take what is left");
+        }
+        let campaign = &self.scenario.campaign;
+        let zoned = campaign.window.as_ref().is_some_and(|w| w.clock == DEVICE_CLOCK);
+        if campaign.order == Order::Cohort || zoned {
+            let rule = "need one list: not with order = \"cohort\" or a window on device clocks";
+            self.refuse(&path, rule, "use campaign.stages.phases instead");
+        }
+    }
+
+    fn window(&mut self, window: &Window) {
+        let path = Path::of("campaign.window");
+        if window.clock != DEVICE_CLOCK {
+            self.zone(&path.key("clock"), &window.clock);
+        }
+        let open = (window.to.0 + 1_440 - window.from.0) % 1_440;
+        let least = self.scenario.run.tick.0.div_ceil(60_000_000) as u16;
+        if open == 0 {
+            let help = "for a window that is always open leave it out";
+            self.refuse(&path.key("to"), "must differ from campaign.window.from", help);
+        } else if open < least || 1_440 - open < least {
+            self.refuse(&path, "must be open, and closed, for at least one run.tick", "");
+        }
+    }
+
+    fn zone(&mut self, path: &Path, zone: &str) {
+        if jiff::tz::TimeZone::get(zone).is_err() {
+            let help = "write for example \"Europe/Berlin\" or \"UTC\"";
+            self.refuse(path, "is not an IANA time zone", help);
+        }
+    }
+
+    fn step(&mut self, path: &Path, step: &Step) {
+        match (step.at, step.when) {
+            (Some(at), None) => self.between(&path.key("at"), at, Span::ZERO, LONGEST),
+            (None, Some(_)) => {}
+            (Some(_), Some(_)) => {
+                self.refuse(path, "has both `at` and `when`", "keep one of them");
+            }
+            (None, None) => {
+                let help = "give at = \"2 h\", or when = \"failed > 500\"";
+                self.refuse(path, "needs either `at` or `when`", help);
+            }
+        }
+        let path = path.key("action");
+        match &step.action {
+            Act::SetRate(PushRate::Unlimited) => {
+                let help = "give values of the campaign's kind of rate";
+                self.refuse(&path.key("set-rate"), "has no values to set", help);
+            }
+            Act::SetRate(rate) => self.rate(&path.key("set-rate"), rate),
+            Act::SetTimeout(timeout) => {
+                let path = path.key("set-timeout");
+                self.between(&path, *timeout, Span::secs(60), Span::secs(1_440 * 60));
+            }
+            _ => {}
+        }
+    }
+
+    /// At most so many decimals.
+    fn decimals(&mut self, path: &Path, value: f64, places: i32) {
+        let scaled = value * 10f64.powi(places);
+        if (scaled - scaled.round()).abs() > 1e-6 {
+            let rule =
+                format!("has more than {places} decimal{}", if places == 1 { "" } else { "s" });
+            self.refuse(path, &rule, "");
+        }
+    }
+}

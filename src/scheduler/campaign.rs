@@ -1,0 +1,545 @@
+//! A campaign's life: from the draft to its end, under an operator's hands (section 3).
+
+use crate::model::{DeviceId, Span, Time};
+
+use super::abort::{Abort, AbortAction, AbortRule, Counts};
+use super::dispatch::{Dispatcher, FleetView, Ready};
+use super::limiter::RateChange;
+use super::stages::Stages;
+use super::state::{CampaignError, CampaignStatus, FailureReason, QueueCause, TaskState};
+use super::task::TaskPolicy;
+
+/// Rules a campaign sets for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CampaignPolicy {
+    /// It begins as a draft, which nobody is told of until it is activated.
+    pub draft: bool,
+    /// Pushes begin here (R15).
+    pub start: Time,
+    /// The end of its validity (R5).
+    pub finish: Time,
+    /// Tasks in flight at most.
+    pub in_flight: Option<u64>,
+    /// What devices that have not started become when it is terminated or expires (R4).
+    pub not_started: NotStarted,
+    /// Whether an expired campaign's started tasks fail, too (R5).
+    pub fails_started: bool,
+    /// Whether the platform can suspend, resume and terminate.
+    pub can_suspend: bool,
+    /// It also takes devices that come later (R12).
+    pub dynamic: bool,
+    pub abort: Vec<AbortRule>,
+    pub task: TaskPolicy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStarted {
+    Failed,
+    Canceled,
+}
+
+/// What an operator does to a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Changes a draft (R1).
+    Edit(Box<CampaignPolicy>),
+    Delete,
+    Activate,
+    Suspend,
+    Resume,
+    Terminate,
+    /// R7: a static campaign's tasks; of a dynamic one only the matching stops unless `tasks`.
+    Cancel {
+        in_progress: bool,
+        tasks: bool,
+    },
+    /// R8.
+    CancelStates(StateSet),
+    CancelDevices(Vec<DeviceId>),
+    /// R10: all failed tasks, or those of these devices.
+    RetryFailed(Option<Vec<DeviceId>>),
+    /// R6.
+    SetRate(RateChange),
+    /// Key and value; they replace all tags.
+    SetTags(Vec<(String, String)>),
+    SetTimeout(Option<Span>),
+}
+
+impl Action {
+    /// The name in files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Edit(_) => "edit",
+            Action::Delete => "delete",
+            Action::Activate => "activate",
+            Action::Suspend => "suspend",
+            Action::Resume => "resume",
+            Action::Terminate => "terminate",
+            Action::Cancel { .. } => "cancel",
+            Action::CancelStates(_) => "cancel-states",
+            Action::CancelDevices(_) => "cancel-devices",
+            Action::RetryFailed(_) => "retry-failed",
+            Action::SetRate(_) => "set-rate",
+            Action::SetTags(_) => "set-tags",
+            Action::SetTimeout(_) => "set-timeout",
+        }
+    }
+}
+
+/// A set of states that are not final, as platforms tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateSet {
+    /// Queued while the campaign is scheduled.
+    pub scheduled: bool,
+    pub unconfirmed: bool,
+    pub queued: bool,
+    pub notified: bool,
+    pub in_progress: bool,
+}
+
+impl StateSet {
+    pub const ALL: StateSet = StateSet {
+        scheduled: true,
+        unconfirmed: true,
+        queued: true,
+        notified: true,
+        in_progress: true,
+    };
+    pub const NOT_STARTED: StateSet =
+        StateSet { notified: false, in_progress: false, ..StateSet::ALL };
+
+    pub fn is_empty(&self) -> bool {
+        *self == StateSet::default()
+    }
+
+    /// `queued` stands for `scheduled` as well.
+    pub fn contains(&self, state: TaskState) -> bool {
+        match state {
+            TaskState::AwaitingConfirmation => self.unconfirmed,
+            TaskState::Queued(_) => self.queued,
+            TaskState::Notified | TaskState::Confirmed | TaskState::UrlReceived => self.notified,
+            TaskState::Downloading | TaskState::Downloaded | TaskState::Installing => {
+                self.in_progress
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a decision means for the devices' tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Ends the tasks in these states; with `retries` also those that wait for another try.
+    End {
+        states: StateSet,
+        retries: bool,
+        to: TaskState,
+    },
+    EndDevices {
+        devices: Vec<DeviceId>,
+        to: TaskState,
+    },
+    /// Queues failed tasks once more (R10).
+    Retry {
+        devices: Option<Vec<DeviceId>>,
+    },
+    SetPolicy(TaskPolicy),
+}
+
+/// A device's task ended by what the device reported, or by a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskResult {
+    pub at: Time,
+    pub device: DeviceId,
+    pub state: TaskState,
+}
+
+/// Something happened to the campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub at: Time,
+    /// What was done, by its name in files.
+    pub what: &'static str,
+    /// The status since.
+    pub status: CampaignStatus,
+    /// Why it was refused, if it was.
+    pub refused: Option<CampaignError>,
+}
+
+/// A campaign as the scheduler sees it.
+///
+/// # Model
+/// At each boundary of time hand in [`Campaign::hear`] what devices came to,
+/// [`Campaign::advance`], then what operators do with [`Campaign::handle`]; carry out
+/// [`Campaign::take_orders`]; then [`Campaign::plan`] the pushes up to the next boundary.
+#[derive(Debug)]
+pub struct Campaign {
+    status: CampaignStatus,
+    policy: CampaignPolicy,
+    dispatcher: Dispatcher,
+    stages: Stages,
+    counts: Counts,
+    tags: Vec<(String, String)>,
+    /// Canceled, but with the tasks it has.
+    goes_on: bool,
+    abort: Option<Abort>,
+    orders: Vec<Order>,
+    log: Vec<Entry>,
+}
+
+impl Campaign {
+    /// `total`: devices with a task.
+    pub fn new(
+        policy: CampaignPolicy,
+        dispatcher: Dispatcher,
+        stages: Stages,
+        total: u64,
+    ) -> Campaign {
+        let status = match (policy.draft, policy.start) {
+            (true, _) => CampaignStatus::Draft,
+            (false, Time::ZERO) => CampaignStatus::Active,
+            (false, _) => CampaignStatus::Scheduled,
+        };
+        let mut campaign = Campaign {
+            status,
+            policy,
+            dispatcher,
+            stages,
+            counts: Counts { total, ..Counts::default() },
+            tags: Vec::new(),
+            goes_on: false,
+            abort: None,
+            orders: Vec::new(),
+            log: Vec::new(),
+        };
+        campaign.dispatcher.reach = campaign.stages.reach(Time::ZERO);
+        campaign
+    }
+
+    pub fn status(&self) -> CampaignStatus {
+        self.status
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Key and value.
+    pub fn tags(&self) -> &[(String, String)] {
+        &self.tags
+    }
+
+    /// What its abort came to, if it was aborted.
+    pub fn abort(&self) -> Option<&Abort> {
+        self.abort.as_ref()
+    }
+
+    /// What was done to it, in order.
+    pub fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    /// Whether it decides by what becomes of devices, and needs [`Campaign::hear`].
+    pub fn needs_results(&self) -> bool {
+        !self.policy.abort.is_empty() || matches!(self.stages, Stages::Groups(_))
+    }
+
+    /// What is to be done to the devices' tasks, since the last call.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Why a task that is queued, and whose device is not known to be offline, waits.
+    pub fn queue_cause(&self, now: Time) -> QueueCause {
+        match self.status {
+            CampaignStatus::Draft | CampaignStatus::Scheduled => QueueCause::Scheduled,
+            CampaignStatus::Suspended => QueueCause::Suspended,
+            CampaignStatus::Active if !self.dispatcher.is_open(now) => QueueCause::WindowClosed,
+            _ => QueueCause::RateLimited,
+        }
+    }
+
+    /// When [`Campaign::advance`] has something to do after `now`.
+    pub fn next_event(&self, now: Time) -> Time {
+        let start = match self.status {
+            CampaignStatus::Scheduled => self.policy.start,
+            _ => Time::NEVER,
+        };
+        if self.status.is_over() || self.status == CampaignStatus::Draft {
+            return Time::NEVER;
+        }
+        let others = [self.stages.next_change(now), self.dispatcher.limiter.next_change()];
+        others.into_iter().fold(start.min(self.policy.finish), Time::min)
+    }
+
+    /// When the next push could leave, from `now` on, if nothing else happens.
+    pub fn next_push(&self, now: Time, ready: bool) -> Time {
+        match self.pushes() {
+            true => self.dispatcher.next_deadline(now, ready),
+            false => Time::NEVER,
+        }
+    }
+
+    /// Does what time alone brings about, up to `now`.
+    pub fn advance(&mut self, now: Time) {
+        if self.status == CampaignStatus::Scheduled && self.policy.start <= now {
+            self.enter(CampaignStatus::Active, now, "start");
+        }
+        if !self.status.is_over() && self.status != CampaignStatus::Draft {
+            if self.policy.finish <= now {
+                return self.expire(now);
+            }
+            self.dispatcher.reach = self.stages.reach(now);
+            self.dispatcher.limiter.advance(now);
+        }
+    }
+
+    /// R29: takes note of results in order of arrival, and of how many tasks were pushed.
+    pub fn hear(&mut self, results: &[TaskResult], notified: u64, now: Time) {
+        self.counts.notified = notified;
+        for result in results {
+            match result.state {
+                TaskState::Succeeded => self.counts.succeeded += 1,
+                TaskState::Failed(reason) => self.counts.failures[reason as usize] += 1,
+                state => unreachable!("{} is no result", state.name()),
+            }
+            let too_many_errors = self.stages.hear(result.device, result.state);
+            if too_many_errors && self.status == CampaignStatus::Active {
+                self.enter(CampaignStatus::Suspended, now, "error-threshold");
+            }
+            self.check_abort(result.at);
+        }
+        self.dispatcher.limiter.succeeded(self.counts.succeeded, now);
+        if let Some(abort) = self.abort.filter(|abort| abort.acted.is_never()) {
+            self.act_on(abort, now);
+        }
+    }
+
+    fn check_abort(&mut self, at: Time) {
+        if self.abort.is_some() || self.status.is_over() {
+            return;
+        }
+        if let Some(rule) = self.policy.abort.iter().position(|rule| rule.is_met(&self.counts)) {
+            let counts = self.counts;
+            self.abort = Some(Abort {
+                rule,
+                met: at,
+                met_counts: counts,
+                acted: Time::NEVER,
+                acted_counts: counts,
+            });
+        }
+    }
+
+    fn act_on(&mut self, abort: Abort, now: Time) {
+        self.abort = Some(Abort { acted: now, acted_counts: self.counts, ..abort });
+        match self.policy.abort[abort.rule].action {
+            AbortAction::Suspend if self.status == CampaignStatus::Active => {
+                self.enter(CampaignStatus::Suspended, now, "abort");
+            }
+            AbortAction::Suspend => {}
+            AbortAction::CancelQueued => {
+                self.close(StateSet::NOT_STARTED, TaskState::Canceled);
+                self.enter(CampaignStatus::Aborted, now, "abort");
+            }
+            AbortAction::CancelAll => {
+                self.close(StateSet::ALL, TaskState::Canceled);
+                self.enter(CampaignStatus::Aborted, now, "abort");
+            }
+        }
+    }
+
+    /// Carries out what an operator asks for.
+    ///
+    /// # Errors
+    /// If it is not allowed; then nothing changes but the log.
+    pub fn handle(&mut self, now: Time, action: Action) -> Result<(), CampaignError> {
+        let what = action.name();
+        let result = self.try_to(now, action);
+        let refused = result.clone().err();
+        self.log.push(Entry { at: now, what, status: self.status, refused });
+        result
+    }
+
+    fn try_to(&mut self, now: Time, action: Action) -> Result<(), CampaignError> {
+        match action {
+            Action::Edit(policy) => {
+                self.allow(self.status == CampaignStatus::Draft)?;
+                self.policy = *policy;
+            }
+            Action::Delete => {
+                self.allow(self.status == CampaignStatus::Draft)?;
+                self.close(StateSet::ALL, TaskState::Canceled);
+                self.status = CampaignStatus::Deleted;
+            }
+            Action::Activate => {
+                self.allow(self.status == CampaignStatus::Draft)?;
+                self.status = match self.policy.start <= now {
+                    true => CampaignStatus::Active,
+                    false => CampaignStatus::Scheduled,
+                };
+            }
+            Action::Suspend => {
+                self.support(self.policy.can_suspend)?;
+                self.allow(self.status == CampaignStatus::Active)?;
+                self.status = CampaignStatus::Suspended;
+            }
+            Action::Resume => {
+                self.support(self.policy.can_suspend)?;
+                self.allow(self.status == CampaignStatus::Suspended)?;
+                self.status = CampaignStatus::Active;
+            }
+            Action::Terminate => {
+                self.support(self.policy.can_suspend)?;
+                self.allow(self.is_running())?;
+                self.close(StateSet::NOT_STARTED, self.not_started(FailureReason::Terminated));
+                self.status = CampaignStatus::Terminated;
+            }
+            Action::Cancel { in_progress, tasks } => {
+                self.allow(!self.status.is_over() && self.status != CampaignStatus::Draft)?;
+                let states = StateSet { in_progress, ..StateSet::ALL };
+                match self.policy.dynamic && !tasks {
+                    // R7: what it has matched so far goes on.
+                    true => self.goes_on = true,
+                    false => self.close(states, TaskState::Canceled),
+                }
+                self.status = CampaignStatus::Canceled;
+            }
+            Action::CancelStates(states) => self.cancel_states(states)?,
+            Action::CancelDevices(devices) => {
+                self.allow(self.status != CampaignStatus::Draft)?;
+                if !(1..=200).contains(&devices.len()) {
+                    return Err(CampaignError::Devices(devices.len()));
+                }
+                self.orders.push(Order::EndDevices { devices, to: TaskState::Canceled });
+            }
+            Action::RetryFailed(devices) => {
+                self.allow(self.status == CampaignStatus::Active && now < self.policy.finish)?;
+                self.orders.push(Order::Retry { devices });
+            }
+            Action::SetRate(change) => {
+                self.allow(self.is_running() || self.status == CampaignStatus::Scheduled)?;
+                self.dispatcher.limiter.change(change, now)?;
+            }
+            Action::SetTags(tags) => {
+                self.allow(!self.status.is_over())?;
+                self.tags = tags;
+            }
+            Action::SetTimeout(timeout) => {
+                self.allow(!self.status.is_over())?;
+                if !self.policy.dynamic && self.status != CampaignStatus::Draft {
+                    return Err(CampaignError::StaticCampaign);
+                }
+                self.policy.task.timeout = timeout;
+                self.orders.push(Order::SetPolicy(self.policy.task));
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel_states(&mut self, states: StateSet) -> Result<(), CampaignError> {
+        self.allow(self.status != CampaignStatus::Draft)?;
+        if states.is_empty() {
+            return Err(CampaignError::NoStates);
+        }
+        // Before the start every queued task is a scheduled one.
+        let queued = match self.status {
+            CampaignStatus::Scheduled => states.scheduled,
+            _ => states.queued,
+        };
+        let states = StateSet { queued, ..states };
+        if states.queued {
+            self.dispatcher.close();
+        }
+        self.orders.push(Order::End { states, retries: false, to: TaskState::Canceled });
+        Ok(())
+    }
+
+    /// Every task is final.
+    ///
+    /// A campaign with an end of validity stays open until then, so that failed tasks can be
+    /// tried again by hand.
+    pub fn complete(&mut self, now: Time) {
+        if self.is_running() && self.policy.finish.is_never() {
+            self.enter(CampaignStatus::Completed, now, "complete");
+        }
+    }
+
+    fn pushes(&self) -> bool {
+        self.status == CampaignStatus::Active || self.goes_on
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.status, CampaignStatus::Active | CampaignStatus::Suspended)
+    }
+
+    fn allow(&self, allowed: bool) -> Result<(), CampaignError> {
+        if allowed { Ok(()) } else { Err(CampaignError::Status(self.status)) }
+    }
+
+    fn support(&self, supported: bool) -> Result<(), CampaignError> {
+        if supported { Ok(()) } else { Err(CampaignError::Unsupported) }
+    }
+
+    fn not_started(&self, reason: FailureReason) -> TaskState {
+        match self.policy.not_started {
+            NotStarted::Failed => TaskState::Failed(reason),
+            NotStarted::Canceled => TaskState::Canceled,
+        }
+    }
+
+    /// R5.
+    fn expire(&mut self, now: Time) {
+        let to = self.not_started(FailureReason::Expired);
+        self.close(StateSet::NOT_STARTED, to);
+        if self.policy.fails_started {
+            let to = TaskState::Failed(FailureReason::Expired);
+            self.orders.push(Order::End { states: StateSet::ALL, retries: true, to });
+        }
+        self.enter(CampaignStatus::Expired, now, "expire");
+    }
+
+    /// Nothing starts any more, and tasks in these states end.
+    fn close(&mut self, states: StateSet, to: TaskState) {
+        self.dispatcher.close();
+        self.orders.push(Order::End { states, retries: true, to });
+        self.stop_retries();
+    }
+
+    /// From now on an attempt that fails fails its task.
+    fn stop_retries(&mut self) {
+        self.policy.task.retry = None;
+        self.orders.push(Order::SetPolicy(self.policy.task));
+    }
+
+    fn enter(&mut self, status: CampaignStatus, now: Time, what: &'static str) {
+        self.status = status;
+        self.log.push(Entry { at: now, what, status, refused: None });
+    }
+
+    /// Takes a device that had no turn yet off the list; whether it was there.
+    pub fn withdraw(&mut self, device: DeviceId) -> bool {
+        self.dispatcher.withdraw(device)
+    }
+
+    /// So many tasks are in flight; as many more may be pushed as the cap allows.
+    pub fn set_in_flight(&mut self, in_flight: u64) {
+        if let Some(cap) = self.policy.in_flight {
+            self.dispatcher.slots = cap.saturating_sub(in_flight);
+        }
+    }
+
+    /// See [`Dispatcher::add_ready`].
+    pub fn add_ready(&mut self, batch: &mut Vec<Ready>) {
+        match self.status.is_over() && !self.goes_on {
+            true => batch.clear(),
+            false => self.dispatcher.add_ready(batch),
+        }
+    }
+
+    /// See [`Dispatcher::plan`].
+    #[inline]
+    pub fn plan(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
+        self.pushes() && self.dispatcher.plan(from, to.min(self.policy.finish), fleet, limit)
+    }
+}

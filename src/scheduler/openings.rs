@@ -1,0 +1,92 @@
+//! When pushes may leave: daily windows (R20) and wall-clock marks (R18).
+
+use crate::model::{Span, Time};
+
+/// Spans of time in which pushes may leave.
+#[derive(Clone, Debug, Default)]
+pub struct Openings {
+    /// Half-open spans in order, none touching the next; none: always.
+    windows: Option<Box<[(Time, Time)]>>,
+    /// Pushes leave at these marks only.
+    marks: Option<Marks>,
+}
+
+/// Instants at equal distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    pub first: Time,
+    pub every: Span,
+}
+
+impl Openings {
+    /// # Panics
+    /// If windows overlap or are out of order, or marks have no distance.
+    pub fn new(windows: Option<Vec<(Time, Time)>>, marks: Option<Marks>) -> Openings {
+        if let Some(windows) = &windows {
+            assert!(windows.iter().all(|(open, close)| open < close), "a window has a length");
+            assert!(windows.windows(2).all(|w| w[0].1 < w[1].0), "windows follow each other");
+        }
+        assert!(marks.is_none_or(|marks| marks.every.0 > 0), "marks have a distance");
+        Openings { windows: windows.map(Vec::into_boxed_slice), marks }
+    }
+
+    /// Whether there is neither a window nor a mark.
+    pub fn are_always(&self) -> bool {
+        self.windows.is_none() && self.marks.is_none()
+    }
+
+    /// The span that `from` lies in, or else the next one; what lies before `from` is cut off.
+    pub fn next(&self, from: Time) -> (Time, Time) {
+        let Some(marks) = self.marks else { return self.window(from) };
+        let mut from = from;
+        loop {
+            let mark = marks.next(from);
+            let (open, close) = self.window(mark);
+            if open == mark || open.is_never() {
+                return (open, close.min(open + Span(1)));
+            }
+            from = open;
+        }
+    }
+
+    fn window(&self, from: Time) -> (Time, Time) {
+        let Some(windows) = &self.windows else { return (from, Time::NEVER) };
+        let next = windows.partition_point(|(_, close)| *close <= from);
+        windows
+            .get(next)
+            .map_or((Time::NEVER, Time::NEVER), |(open, close)| ((*open).max(from), *close))
+    }
+}
+
+impl Marks {
+    fn next(&self, from: Time) -> Time {
+        let steps = from.since(self.first).0.div_ceil(self.every.0);
+        Time(self.first.0.saturating_add(steps.saturating_mul(self.every.0)).min(Time::NEVER.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_found_and_cut() {
+        let openings = Openings::new(Some(vec![(Time(10), Time(20)), (Time(30), Time(40))]), None);
+        assert_eq!(openings.next(Time(0)), (Time(10), Time(20)));
+        assert_eq!(openings.next(Time(15)), (Time(15), Time(20)));
+        assert_eq!(openings.next(Time(20)), (Time(30), Time(40)));
+        assert_eq!(openings.next(Time(40)), (Time::NEVER, Time::NEVER));
+    }
+
+    #[test]
+    fn marks_count_inside_windows_only() {
+        let marks = Some(Marks { first: Time(5), every: Span(10) });
+        let openings = Openings::new(Some(vec![(Time(10), Time(15)), (Time(35), Time(50))]), marks);
+        // Of 5, 15, 25, 35, 45 the window that closes at 15 holds none.
+        assert_eq!(openings.next(Time(0)), (Time(35), Time(36)));
+        assert_eq!(openings.next(Time(36)), (Time(45), Time(46)));
+        assert_eq!(openings.next(Time(46)).0, Time::NEVER);
+        assert_eq!(Openings::new(None, marks).next(Time(5)), (Time(5), Time(6)));
+        assert_eq!(Openings::new(None, marks).next(Time(6)), (Time(15), Time(16)));
+    }
+}

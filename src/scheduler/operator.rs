@@ -1,0 +1,82 @@
+//! An operator's day: what is done to a campaign, and when.
+
+use crate::model::Time;
+
+use super::abort::{AbortMetric, Counts};
+use super::campaign::{Action, Campaign};
+
+/// Actions that wait for their time or their condition.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    steps: Vec<(Trigger, Action)>,
+}
+
+/// When an action is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    At(Time),
+    /// As soon as a count is greater than this.
+    When {
+        count: Count,
+        above: u64,
+    },
+}
+
+/// What a condition looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Notified,
+    Succeeded,
+    Finished,
+    Failed(AbortMetric),
+}
+
+impl Count {
+    fn of(self, counts: &Counts) -> u64 {
+        match self {
+            Count::Notified => counts.notified,
+            Count::Succeeded => counts.succeeded,
+            Count::Finished => counts.finished(),
+            Count::Failed(metric) => counts.of(metric),
+        }
+    }
+}
+
+impl Timeline {
+    /// Steps of one instant are done in the order given.
+    pub fn new(steps: Vec<(Trigger, Action)>) -> Timeline {
+        Timeline { steps }
+    }
+
+    /// Whether some step waits for a condition.
+    pub fn has_conditions(&self) -> bool {
+        self.steps.iter().any(|(trigger, _)| matches!(trigger, Trigger::When { .. }))
+    }
+
+    /// When the next step is due by time alone.
+    pub fn next(&self) -> Time {
+        let at = |(trigger, _): &(Trigger, Action)| match trigger {
+            Trigger::At(at) => *at,
+            Trigger::When { .. } => Time::NEVER,
+        };
+        self.steps.iter().map(at).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Does what is due at `now`, each step once; refusals are in the campaign's log.
+    pub fn apply(&mut self, now: Time, campaign: &mut Campaign) {
+        let mut at = 0;
+        while at < self.steps.len() {
+            let due = match self.steps[at].0 {
+                Trigger::At(time) => time <= now,
+                Trigger::When { count, above } => count.of(campaign.counts()) > above,
+            };
+            if due {
+                let (_, action) = self.steps.remove(at);
+                // A refusal stands in the log.
+                let _ = campaign.handle(now, action);
+            } else {
+                at += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the campaign's decisions mean for the tasks of a shard.
+
+use crate::fleet::{Presence, Stage};
+use crate::model::{CohortId, DeviceId, Time};
+use crate::scheduler::Order;
+use crate::scheduler::state::{QueueCause, TaskState};
+
+use super::books::Books;
+use super::shard::Shard;
+
+impl Shard<'_> {
+    /// Carries out an order at the beginning of a tick, `now`.
+    pub fn carry_out(&mut self, order: &Order, now: Time) {
+        match order {
+            Order::SetPolicy(policy) => self.books.policy = *policy,
+            Order::End { states, retries, to } => {
+                if states.queued {
+                    self.books.end_unturned(*to);
+                }
+                for slot in 0..self.records.len() as u32 {
+                    self.end_if(slot, *to, |state, waits| {
+                        states.contains(state) || *retries && waits
+                    });
+                }
+            }
+            Order::EndDevices { devices, to } => {
+                let own = devices.iter().filter_map(|device| self.records.find(*device));
+                let own: Vec<u32> = own.collect();
+                own.into_iter().for_each(|slot| self.end_if(slot, *to, |_, _| true));
+            }
+            Order::Retry { devices } => {
+                for slot in 0..self.records.len() as u32 {
+                    let device = self.records.device(slot);
+                    if devices.as_ref().is_none_or(|devices| devices.contains(&device)) {
+                        self.retry_failed(slot, device, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the open task of the device at `slot` if `which` says so of its state, and of
+    /// whether it waits for another try.
+    fn end_if(&mut self, slot: u32, to: TaskState, which: impl Fn(TaskState, bool) -> bool) {
+        let presence = *self.records.presence(slot);
+        let (stage, cohort) = (presence.stage(), presence.cohort());
+        if presence.flight == Presence::NO_FLIGHT {
+            let state = match stage {
+                Stage::Waiting => TaskState::Queued(QueueCause::Offline),
+                Stage::Ready => TaskState::Queued(QueueCause::RateLimited),
+                Stage::Idle | Stage::Pushed => return,
+            };
+            if which(state, false) {
+                self.books.end(cohort, state, to);
+                self.release(slot);
+            }
+            return;
+        }
+        let keeps_failed = self.books.world.keeps_failed;
+        let active = self.records.active(presence.flight).expect("a flight that is not over");
+        let task = &mut active.flight.task;
+        let state = task.state();
+        let is_queued = matches!(state, TaskState::Queued(_));
+        let waits = !is_queued && (stage != Stage::Pushed || active.flight.attempt.is_resting());
+        if state.is_final() || !which(state, waits) {
+            return;
+        }
+        task.end(to);
+        active.flight.attempt.withdraw();
+        active.presence.set_stage(Stage::Pushed);
+        let over = active.flight.attempt.is_over();
+        let offline = is_queued && stage == Stage::Waiting;
+        let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
+        self.books.ended += u64::from(!is_queued);
+        self.books.end(cohort, counted, to);
+        if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
+            self.end_flight(presence.flight);
+        }
+    }
+
+    /// R10: a failed task is queued once more, if the device still runs a source version.
+    ///
+    /// A device that is still busy with the attempt that failed, or has bricked, is not.
+    fn retry_failed(&mut self, slot: u32, device: DeviceId, now: Time) {
+        let flight = self.records.presence(slot).flight;
+        if flight == Presence::NO_FLIGHT {
+            return;
+        }
+        let world = self.books.world;
+        let active = self.records.active(flight).expect("a flight that is not over");
+        let attempt = &active.flight.attempt;
+        let TaskState::Failed(reason) = active.flight.task.state() else { return };
+        let is_source = world.is_source[usize::from(attempt.version)];
+        if !is_source || !attempt.is_over() || attempt.is_silent() {
+            return;
+        }
+        active.flight.task.requeue();
+        let online = active.presence.online();
+        let cause = if online { QueueCause::RateLimited } else { QueueCause::Offline };
+        let cohort = active.presence.cohort();
+        if online {
+            self.books.make_ready(slot, device, active.presence, now, false);
+        } else {
+            active.presence.set_stage(Stage::Waiting);
+        }
+        self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+    }
+}
+
+impl Books<'_> {
+    /// Tasks whose device had no turn yet end.
+    fn end_unturned(&mut self, to: TaskState) {
+        for (at, withdrawn) in std::mem::take(&mut self.withdrawn).into_iter().enumerate() {
+            let cohort = CohortId(at as u16);
+            let tally = self.tally(cohort);
+            let unturned = tally.targeted - tally.turns - withdrawn;
+            self.end_many(cohort, TaskState::Queued(QueueCause::RateLimited), to, unturned);
+            self.withdrawn.push(withdrawn + unturned);
+        }
+    }
+
+    /// The task of a device that had no turn yet ends.
+    pub fn withdraw(&mut self, cohort: CohortId, to: TaskState) {
+        self.withdrawn[usize::from(cohort.0)] += 1;
+        self.end(cohort, TaskState::Queued(QueueCause::RateLimited), to);
+    }
+
+    fn end(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
+        self.end_many(cohort, from, to, 1);
+    }
+
+    fn end_many(&mut self, cohort: CohortId, from: TaskState, to: TaskState, tasks: u64) {
+        let tally = self.tally(cohort);
+        tally.states[from.index()] -= tasks;
+        tally.states[to.index()] += tasks;
+        if let TaskState::Failed(reason) = to {
+            tally.failures[reason as usize] += tasks;
+        }
+        self.open -= tasks;
+    }
+
+    /// A failed task is open again.
+    fn reopen(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
+        let TaskState::Failed(reason) = from else { unreachable!("only failed ones are") };
+        self.open += 1;
+        let tally = self.tally(cohort);
+        tally.states[from.index()] -= 1;
+        tally.states[to.index()] += 1;
+        tally.failures[reason as usize] -= 1;
+        tally.reopened += 1;
+    }
+}

@@ -1,0 +1,333 @@
+//! From the checked scenario to the campaign that the coordinator runs.
+
+use jiff::Timestamp;
+use jiff::civil::Time as Clock;
+use jiff::tz::TimeZone;
+
+use crate::model::{DeviceId, Span, Time};
+use crate::rng::Purpose;
+use crate::scenario::Loaded;
+use crate::scenario::file::{self, PushRate, Scenario};
+use crate::scenario::moments::{Counted, Moment, TimeOfDay};
+use crate::scenario::rules::{self, Act};
+use crate::scheduler::{
+    AbortAction, AbortMetric, AbortRule, Action, Campaign, CampaignPolicy, Count, Denominator,
+    DeviceList, Dispatcher, Exponential, Group, GroupDenominator, GroupOf, Groups, Lane, Limiter,
+    Marks, NotStarted, Openings, RateChange, Reached, Selection, Stages, StateSet, Timeline,
+    Trigger, Variable, cumulative_sizes,
+};
+
+use super::setup::{Targets, positions};
+use super::world::{Lanes, World};
+
+/// The clock that stands for each device's own.
+pub const DEVICE_CLOCK: &str = "device";
+
+/// The campaign on these targets.
+pub fn campaign(loaded: &Loaded, world: &World, targets: &Targets) -> Campaign {
+    let campaign = &loaded.scenario.campaign;
+    let needs_permit = world.policy.retry.is_none_or(|retry| retry.needs_permit);
+    let limiter = limiter(&campaign.rate);
+    let lanes = lanes(loaded, world, targets);
+    let dispatcher = Dispatcher::new(limiter, world.offline, needs_permit, lanes);
+    let total: u64 = targets.targeted_in.iter().flatten().sum();
+    Campaign::new(policy(campaign, world), dispatcher, stages(campaign, targets, total), total)
+}
+
+fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
+    CampaignPolicy {
+        draft: campaign.draft,
+        start: Time(campaign.start.0),
+        finish: campaign.finish.map_or(Time::NEVER, |finish| Time(finish.0)),
+        in_flight: campaign.in_flight.map(u64::from),
+        not_started: match campaign.not_started {
+            rules::NotStarted::Failed => NotStarted::Failed,
+            rules::NotStarted::Canceled => NotStarted::Canceled,
+        },
+        fails_started: campaign.expiry_fails_started,
+        can_suspend: campaign.can_suspend,
+        dynamic: false,
+        abort: campaign.abort.iter().map(abort_rule).collect(),
+        task: world.policy,
+    }
+}
+
+fn abort_rule(rule: &rules::AbortRule) -> AbortRule {
+    AbortRule {
+        metric: match rule.metric {
+            rules::AbortMetric::Failed => AbortMetric::Failed,
+            rules::AbortMetric::Rejected => AbortMetric::Rejected,
+            rules::AbortMetric::TimedOut => AbortMetric::TimedOut,
+            rules::AbortMetric::All => AbortMetric::All,
+        },
+        hundredths: (rule.percent * 100.0).round() as u32,
+        min_executed: u64::from(rule.min_executed),
+        denominator: match rule.of {
+            rules::AbortOf::Finished => Denominator::Finished,
+            rules::AbortOf::Notified => Denominator::Notified,
+            rules::AbortOf::Total => Denominator::Total,
+        },
+        action: match rule.action {
+            rules::AbortAction::CancelQueued => AbortAction::CancelQueued,
+            rules::AbortAction::Suspend => AbortAction::Suspend,
+            rules::AbortAction::CancelAll => AbortAction::CancelAll,
+        },
+    }
+}
+
+/// The limiter that the campaign's rate describes.
+pub fn limiter(rate: &PushRate) -> Limiter {
+    match rate {
+        PushRate::Unlimited => Limiter::Unlimited,
+        PushRate::Constant { rate, burst } => Limiter::constant(*rate, *burst),
+        PushRate::FixedWindow { pushes, window } => Limiter::fixed_window(*pushes, *window),
+        PushRate::Variable { table, burst } => {
+            Limiter::Variable(Variable::new(rate_table(table), *burst))
+        }
+        PushRate::Exponential { base, factor, every, of, max } => {
+            let of = match of {
+                rules::Reached::Notified => Reached::Notified,
+                rules::Reached::Succeeded => Reached::Succeeded,
+            };
+            let tenths = (factor * 10.0).round() as u32;
+            Limiter::Exponential(Exponential::new(*base, *max, tenths, u64::from(*every), of))
+        }
+    }
+}
+
+fn rate_table(table: &[rules::RateFrom]) -> Vec<(Time, Option<crate::model::EventRate>)> {
+    table.iter().map(|entry| (Time(entry.at.0), entry.rate)).collect()
+}
+
+fn stages(campaign: &file::Campaign, targets: &Targets, total: u64) -> Stages {
+    let thousandths = |percent: f64| (percent * 1000.0).round() as u32;
+    match &campaign.stages {
+        rules::Stages::All => Stages::One,
+        rules::Stages::Phases(phases) => {
+            let sizes = cumulative_sizes(phases.iter().map(|p| thousandths(p.percent)), total);
+            Stages::Phases(phases.iter().map(|phase| Time(phase.at.0)).zip(sizes).collect())
+        }
+        rules::Stages::Groups(groups) => {
+            let cumulated = groups.group.iter().scan(0, |sum, group| {
+                *sum += thousandths(group.percent);
+                Some(*sum)
+            });
+            let ends = cumulative_sizes(cumulated, total);
+            let mut start = 0;
+            let sized = groups.group.iter().zip(&ends).map(|(group, end)| {
+                let size = end - std::mem::replace(&mut start, *end);
+                Group { size, success: group.success, error: group.error, ..Group::default() }
+            });
+            let of = match groups.of {
+                rules::GroupOf::Total => GroupDenominator::Total,
+                rules::GroupOf::Finished => GroupDenominator::Finished,
+            };
+            Stages::Groups(Groups::new(sized.collect(), group_of(targets, &ends), of))
+        }
+    }
+}
+
+/// Groups end after so many devices of the list.
+fn group_of(targets: &Targets, ends: &[u64]) -> GroupOf {
+    let group = |rank: u64| ends.partition_point(|end| *end <= rank);
+    let devices = (0u64..).zip(targets.in_order());
+    match &targets.list {
+        DeviceList::All(_) => {
+            // The first device of each group but the first, in the order of the list.
+            let starts = devices.filter(|(rank, _)| ends.contains(rank));
+            let starts: Vec<(u64, DeviceId)> = starts.collect();
+            let first = |end: &u64| {
+                let found = starts.iter().find(|(rank, _)| rank == end);
+                found.map_or(DeviceId(u32::MAX), |(_, device)| *device)
+            };
+            GroupOf::Starts(ends[..ends.len() - 1].iter().map(first).collect())
+        }
+        DeviceList::Listed(_) => {
+            GroupOf::Map(devices.map(|(rank, device)| (device, group(rank) as u16)).collect())
+        }
+    }
+}
+
+/// The target list divided by priority and clock.
+fn lanes(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
+    let list = targets.list.clone();
+    if world.lanes.count() == 1 {
+        let openings = openings(loaded, &world.lanes.zones[0]);
+        return vec![Lane::new(Selection::new(list, targets.targeted.clone()), openings)];
+    }
+    let words = list.len().div_ceil(64) as usize;
+    let mut bits = vec![vec![0u64; words]; world.lanes.count()];
+    let everyone: Box<[u64]>;
+    let targeted = match &targets.targeted {
+        Some(targeted) => targeted,
+        None => {
+            everyone = (0..list.len()).fold(vec![0; words], set_bit).into();
+            &everyone
+        }
+    };
+    for position in positions(targeted) {
+        let device = list.at(position);
+        let lane = world.lanes.of(device, world.cohort_of(device));
+        let of_lane = &mut bits[usize::from(lane)];
+        of_lane[(position / 64) as usize] |= 1 << (position % 64);
+    }
+    let lane = |(bits, zone): (Vec<u64>, &String)| {
+        Lane::new(Selection::new(list.clone(), Some(bits.into())), openings(loaded, zone))
+    };
+    bits.into_iter().zip(&world.lanes.zones).map(lane).collect()
+}
+
+fn set_bit(mut bits: Vec<u64>, position: u64) -> Vec<u64> {
+    bits[(position / 64) as usize] |= 1 << (position % 64);
+    bits
+}
+
+/// Which lane each device is in: by priority, then by time zone.
+pub fn device_lanes(loaded: &Loaded) -> Lanes {
+    let Scenario { campaign, fleet, .. } = &loaded.scenario;
+    let by_cohort = campaign.order == rules::Order::Cohort;
+    let by_zone = campaign.window.as_ref().is_some_and(|window| window.clock == DEVICE_CLOCK);
+    if !by_cohort && !by_zone {
+        let clock = campaign.window.as_ref().map_or("UTC", |window| &window.clock);
+        return Lanes::one(clock.to_owned());
+    }
+    let key = |cohort: usize, zone: Option<&String>| {
+        let zone = zone.or(fleet.cohort[cohort].timezone.as_ref()).filter(|_| by_zone);
+        (if by_cohort { cohort } else { 0 }, zone.cloned().unwrap_or_else(|| "UTC".to_owned()))
+    };
+    let inventory = loaded.inventory.as_ref().filter(|i| by_zone && !i.zones.is_empty());
+    let per_device = inventory.is_some();
+    let keys: Vec<(usize, String)> = match inventory {
+        Some(inventory) => {
+            let devices = inventory.cohorts.iter().zip(&inventory.zones);
+            let zone = |zone: u16| inventory.zone_names.get(usize::from(zone));
+            devices.map(|(c, z)| key(usize::from(*c), zone(*z))).collect()
+        }
+        None => (0..fleet.cohort.len()).map(|cohort| key(cohort, None)).collect(),
+    };
+    let mut sorted: Vec<(usize, String)> = keys.clone();
+    sorted.sort();
+    sorted.dedup();
+    let lane = |key: &(usize, String)| sorted.binary_search(key).expect("it was listed") as u16;
+    let of: Vec<u16> = keys.iter().map(lane).collect();
+    let zones = sorted.into_iter().map(|(_, zone)| zone).collect();
+    Lanes { zones, of, per_device }
+}
+
+/// When pushes to devices with this clock may leave.
+fn openings(loaded: &Loaded, zone: &str) -> Openings {
+    let Scenario { campaign, run, .. } = &loaded.scenario;
+    let windows = campaign.window.as_ref().map(|window| {
+        let zone = TimeZone::get(zone).expect("checked: a known time zone");
+        windows(window.from, window.to, &zone, run.date, run.until)
+    });
+    let marks = campaign.marks.map(|every| {
+        let past = (run.date.0 as u64).wrapping_mul(1_000_000) % every.0;
+        Marks { first: Time((every.0 - past) % every.0), every }
+    });
+    Openings::new(windows, marks)
+}
+
+/// Daily windows in the time of the run, from its beginning to beyond its end.
+fn windows(
+    from: TimeOfDay,
+    to: TimeOfDay,
+    zone: &TimeZone,
+    date: Moment,
+    until: Span,
+) -> Vec<(Time, Time)> {
+    let start = Timestamp::from_second(date.0).expect("checked");
+    let clock = |time: TimeOfDay| Clock::constant((time.0 / 60) as i8, (time.0 % 60) as i8, 0, 0);
+    // Where the clock is put forward over the time, the moment after the gap counts.
+    let instant = |day: jiff::civil::Date, time: TimeOfDay| {
+        let zoned = day.to_datetime(clock(time)).to_zoned(zone.clone()).expect("in range");
+        let since = zoned.timestamp().as_microsecond() - start.as_microsecond();
+        Time(u64::try_from(since).unwrap_or(0))
+    };
+    let mut day = start.to_zoned(zone.clone()).date().yesterday().expect("in range");
+    let mut windows: Vec<(Time, Time)> = Vec::new();
+    loop {
+        let close_day = if to <= from { day.tomorrow().expect("in range") } else { day };
+        let (open, close) = (instant(day, from), instant(close_day, to));
+        if open < close {
+            match windows.last_mut().filter(|last| last.1 >= open) {
+                Some(last) => last.1 = last.1.max(close),
+                None => windows.push((open, close)),
+            }
+        }
+        if open > Time(until.0) {
+            return windows;
+        }
+        day = day.tomorrow().expect("in range");
+    }
+}
+
+/// What operators do, and when.
+pub fn timeline(loaded: &Loaded) -> Timeline {
+    let steps = loaded.scenario.operator.iter().zip(&loaded.operator_devices);
+    let compile = |(step, devices): (&rules::Step, &Vec<DeviceId>)| {
+        let trigger = match (step.at, step.when) {
+            (Some(at), _) => Trigger::At(Time(at.0)),
+            (None, Some(when)) => Trigger::When { count: count(when.count), above: when.above },
+            (None, None) => unreachable!("checked: at or when"),
+        };
+        (trigger, action(&step.action, devices))
+    };
+    Timeline::new(steps.map(compile).collect())
+}
+
+fn count(counted: Counted) -> Count {
+    match counted {
+        Counted::Notified => Count::Notified,
+        Counted::Succeeded => Count::Succeeded,
+        Counted::Finished => Count::Finished,
+        Counted::Failed => Count::Failed(AbortMetric::All),
+        Counted::Rejected => Count::Failed(AbortMetric::Rejected),
+        Counted::TimedOut => Count::Failed(AbortMetric::TimedOut),
+    }
+}
+
+fn action(act: &Act, devices: &[DeviceId]) -> Action {
+    match act {
+        Act::Activate => Action::Activate,
+        Act::Delete => Action::Delete,
+        Act::Suspend => Action::Suspend,
+        Act::Resume => Action::Resume,
+        Act::Terminate => Action::Terminate,
+        Act::Cancel { in_progress } => Action::Cancel { in_progress: *in_progress, tasks: true },
+        Act::CancelStates(groups) => {
+            let has = |group| groups.contains(&group);
+            Action::CancelStates(StateSet {
+                scheduled: has(rules::TaskGroup::Scheduled),
+                unconfirmed: has(rules::TaskGroup::Unconfirmed),
+                queued: has(rules::TaskGroup::Queued),
+                notified: has(rules::TaskGroup::Notified),
+                in_progress: has(rules::TaskGroup::InProgress),
+            })
+        }
+        Act::CancelDevices(_) => Action::CancelDevices(devices.to_vec()),
+        Act::RetryFailed => Action::RetryFailed(None),
+        Act::RetryDevices(_) => Action::RetryFailed(Some(devices.to_vec())),
+        Act::SetRate(rate) => Action::SetRate(match rate {
+            PushRate::Constant { rate, .. } => RateChange::Constant(*rate),
+            PushRate::FixedWindow { pushes, .. } => RateChange::FixedWindow { pushes: *pushes },
+            PushRate::Variable { table, .. } => RateChange::Variable(rate_table(table)),
+            PushRate::Exponential { base, max, .. } => {
+                RateChange::Exponential { base: *base, max: *max }
+            }
+            PushRate::Unlimited => unreachable!("checked: it has no values"),
+        }),
+        Act::SetTags(tags) => {
+            Action::SetTags(tags.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
+        }
+        Act::SetTimeout(timeout) => Action::SetTimeout(Some(*timeout)),
+    }
+}
+
+/// The list in a random order, the same for every run with the seed.
+pub fn shuffled(world: &World, devices: impl Iterator<Item = DeviceId>) -> DeviceList {
+    let word = |device: &DeviceId| world.streams.stream(*device, Purpose::Order, 0).next_u64();
+    let mut devices: Vec<DeviceId> = devices.collect();
+    devices.sort_by_cached_key(|device| (word(device), *device));
+    DeviceList::Listed(devices.into())
+}
