@@ -6,6 +6,7 @@ use crate::scheduler::Order;
 use crate::scheduler::state::{QueueCause, TaskState};
 
 use super::books::Books;
+use super::flights::Fate;
 use super::shard::Shard;
 
 impl Shard<'_> {
@@ -18,7 +19,7 @@ impl Shard<'_> {
                     self.books.end_unturned(*to);
                 }
                 for slot in 0..self.records.len() as u32 {
-                    self.end_if(slot, *to, |state, waits| {
+                    self.end_if(slot, *to, now, |state, waits| {
                         states.contains(state) || *retries && waits
                     });
                 }
@@ -26,7 +27,7 @@ impl Shard<'_> {
             Order::EndDevices { devices, to } => {
                 let own = devices.iter().filter_map(|device| self.records.find(*device));
                 let own: Vec<u32> = own.collect();
-                own.into_iter().for_each(|slot| self.end_if(slot, *to, |_, _| true));
+                own.into_iter().for_each(|slot| self.end_if(slot, *to, now, |_, _| true));
             }
             Order::Retry { devices } => {
                 for slot in 0..self.records.len() as u32 {
@@ -41,7 +42,13 @@ impl Shard<'_> {
 
     /// Ends the open task of the device at `slot` if `which` says so of its state, and of
     /// whether it waits for another try.
-    fn end_if(&mut self, slot: u32, to: TaskState, which: impl Fn(TaskState, bool) -> bool) {
+    fn end_if(
+        &mut self,
+        slot: u32,
+        to: TaskState,
+        now: Time,
+        which: impl Fn(TaskState, bool) -> bool,
+    ) {
         let presence = *self.records.presence(slot);
         let (stage, cohort) = (presence.stage(), presence.cohort());
         if presence.flight == Presence::NO_FLIGHT {
@@ -74,8 +81,10 @@ impl Shard<'_> {
         self.books.ended += u64::from(!is_queued);
         self.books.end(cohort, counted, to);
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
-            self.end_flight(presence.flight);
+            return self.end_flight(presence.flight);
         }
+        // The timer it was entered under may be gone; what the device does goes on.
+        self.enter_again(presence.flight, now);
     }
 
     /// R10: a failed task is queued once more, if the device still runs a source version.
@@ -104,6 +113,16 @@ impl Shard<'_> {
             active.presence.set_stage(Stage::Waiting);
         }
         self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+        self.enter_again(flight, now);
+    }
+
+    /// Sees to it that the calendar knows of the flight's next timer.
+    fn enter_again(&mut self, flight: u32, now: Time) {
+        let mut active = self.records.active(flight).expect("a flight that is not over");
+        // Nothing is due before the beginning of the tick.
+        let fate = self.books.run(&mut active, now);
+        assert!(fate == Fate::GoesOn, "the past is over");
+        self.books.flush();
     }
 }
 

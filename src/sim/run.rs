@@ -339,7 +339,7 @@ impl Coordinator<'_, '_, '_> {
     }
 
     /// The next tick that has something to do, or why there is none.
-    fn next_boundary(&self, tick: u64) -> Result<u64, Ended> {
+    fn next_boundary(&mut self, tick: u64) -> Result<u64, Ended> {
         let (mut open, mut ready, mut cut_off, mut next) = (0, false, false, u64::MAX);
         let (mut heard, mut started) = (true, 0);
         for shard in self.shards {
@@ -354,8 +354,11 @@ impl Coordinator<'_, '_, '_> {
             cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
-        if open == 0 && self.timeline.next().is_never() {
-            return Err(Ended::AllFinal);
+        if open == 0 {
+            self.campaign.complete(self.world.ticks.start(tick + 1));
+            if self.timeline.next().is_never() {
+                return Err(Ended::AllFinal);
+            }
         }
         if self.options.stop.load(Ordering::Relaxed) {
             return Err(Ended::Interrupted);
@@ -444,9 +447,6 @@ impl Coordinator<'_, '_, '_> {
             for order in self.campaign.take_orders() {
                 self.carry_out(&order, end);
             }
-        }
-        if ended == Ended::AllFinal {
-            self.campaign.complete(end);
         }
         let (rows, versions) = self.rows(end);
         let mut events = Events::default();

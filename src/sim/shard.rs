@@ -144,7 +144,9 @@ impl<'w> Shard<'w> {
             }
             match self.records.presence(slot).stage() {
                 // R15: its deadline struck before its permit, which lapses.
-                Stage::Idle => self.books.tally(presence.cohort()).lapsed_permits += 1,
+                Stage::Idle | Stage::Pushed => {
+                    self.books.tally(presence.cohort()).lapsed_permits += 1;
+                }
                 _ => self.grant(slot, device, at, since, end),
             }
         }

@@ -1,5 +1,6 @@
 //! Every rule of the scheduler's semantics, by number.
 
+mod campaign;
 mod dispatch;
 mod outcome;
 mod selection;
