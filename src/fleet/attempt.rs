@@ -64,6 +64,8 @@ pub enum Verdict {
     WrongVersion,
     /// Never reports again.
     Brick,
+    /// Its own check of battery, signal or space refuses the offer.
+    Reject,
 }
 
 /// What a device tells the scheduler.
@@ -141,13 +143,13 @@ impl Attempt {
         let at_once = luck.cohort.reaction == Law::Constant(0.0);
         match (online, at_once) {
             (false, _) => (attempt, None),
-            (true, false) => {
-                attempt.react(now, luck);
-                (attempt, None)
-            }
-            (true, true) => {
+            (true, true) if attempt.verdict != Verdict::Reject => {
                 attempt.begin(Phase::Downloading, now, luck.download_span(&mut stream, version));
                 (attempt, Some(Report::Progress { took: Span::ZERO }))
+            }
+            (true, _) => {
+                attempt.react(now, luck);
+                (attempt, None)
             }
         }
     }
@@ -243,6 +245,7 @@ impl Attempt {
                 Some(Report::Silence)
             }
             Phase::Installing => self.conclude(now, online),
+            Phase::Reacting if self.verdict == Verdict::Reject => self.conclude(now, online),
             Phase::Reacting if online => {
                 let took = now.since(self.since);
                 self.since = now;
@@ -325,6 +328,13 @@ impl Attempt {
 }
 
 impl Luck<'_> {
+    /// When the user has made up their mind, and whether they agree.
+    pub fn consent(&self, now: Time) -> (Time, bool) {
+        let mut stream = self.stream(Purpose::Consent, 0);
+        let agrees = stream.next_u64() >= self.cohort.refuses;
+        (now + Span::from_micros_f64(self.cohort.consent.sample(&mut stream)), agrees)
+    }
+
     #[inline(always)]
     fn draw(&self, law: &Law, purpose: Purpose, number: u8) -> Span {
         Span::from_micros_f64(law.sample(&mut self.stream(purpose, number)))

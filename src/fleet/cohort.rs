@@ -4,6 +4,7 @@ use crate::dist::Law;
 use crate::rng::threshold;
 
 use super::attempt::Verdict;
+use super::polling::Polling;
 
 /// One cohort's laws.
 #[derive(Clone, Debug)]
@@ -15,6 +16,12 @@ pub struct Cohort {
     pub never_returns: u64,
     /// Else, below this, it is online at a random instant.
     pub online_below: u64,
+    /// None: it waits to be told.
+    pub polling: Option<Polling>,
+    /// How long the user takes to agree or refuse, where that is asked for.
+    pub consent: Law,
+    /// The user of a device whose word lies below refuses.
+    pub refuses: u64,
     pub reaction: Law,
     pub download: DownloadLaw,
     /// A download starts anew after an interruption.
@@ -79,12 +86,12 @@ impl Cohort {
 /// What comes of an attempt, by cumulated thresholds over a word.
 #[derive(Clone, Debug, Default)]
 pub struct Failures {
-    below: [(u64, Verdict); 6],
+    below: [(u64, Verdict); 7],
 }
 
 impl Failures {
-    /// From the probabilities of the six ways to fail; together at most 1.
-    pub fn new(probabilities: [(f64, Verdict); 6]) -> Failures {
+    /// From the probabilities of the ways to fail; together at most 1.
+    pub fn new(probabilities: [(f64, Verdict); 7]) -> Failures {
         let mut sum = 0.0;
         let below = probabilities.map(|(p, verdict)| {
             sum += p;
@@ -95,7 +102,7 @@ impl Failures {
 
     #[inline(always)]
     pub fn verdict(&self, word: u64) -> Verdict {
-        if word >= self.below[5].0 {
+        if word >= self.below[6].0 {
             return Verdict::Target;
         }
         self.below.iter().find(|(limit, _)| word < *limit).map_or(Verdict::Target, |(_, v)| *v)

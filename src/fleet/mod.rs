@@ -4,8 +4,10 @@
 
 mod attempt;
 mod cohort;
+mod polling;
 mod presence;
 
 pub use attempt::{Attempt, Downloads, Luck, Report, Verdict};
 pub use cohort::{Cohort, DownloadLaw, Failures, Start};
+pub use polling::Polling;
 pub use presence::{Presence, Stage};

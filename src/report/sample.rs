@@ -39,6 +39,8 @@ pub fn scenario() -> Scenario {
         share: Some(1.0),
         versions: Default::default(),
         timezone: None,
+        poll: None,
+        confirms: Default::default(),
         online: Online::Always,
         never_returns: 0.0,
         reacts: law(),

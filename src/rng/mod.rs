@@ -35,9 +35,13 @@ pub enum Purpose {
     Install,
     /// Place in a random push order.
     Order,
+    /// Phase of the device's polls, and their jitter; indexed by the poll's instant.
+    Poll,
+    /// Whether and when the user agrees.
+    Consent,
 }
 
-const PURPOSES: usize = Purpose::Order as usize + 1;
+const PURPOSES: usize = Purpose::Consent as usize + 1;
 
 /// All random streams of one seed.
 #[derive(Clone, Copy, Debug)]

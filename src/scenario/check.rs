@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_law::{self, Demand};
-use super::file::{Cohort, Download, Online, Scenario, Select};
+use super::file::{Cohort, Delivery, Download, Online, Scenario, Select};
 use super::findings::{Findings, suggestion};
 use super::path::Path;
 use super::tree::Node;
@@ -215,6 +215,9 @@ impl Checker<'_> {
             check_law::spans(self, &path.key("on"), on, Demand::FiniteMean);
             check_law::spans(self, &path.key("off"), off, Demand::FiniteMean);
         }
+        let after = path.key("confirms").key("after");
+        check_law::spans(self, &after, &cohort.confirms.after, Demand::None);
+        self.poll(path, cohort);
         check_law::spans(self, &path.key("reacts"), &cohort.reacts, Demand::None);
         check_law::spans(self, &path.key("verify"), &cohort.verify, Demand::None);
         check_law::spans(self, &path.key("install"), &cohort.install, Demand::None);
@@ -235,6 +238,21 @@ impl Checker<'_> {
         self.fails(&path.key("fails"), cohort);
     }
 
+    fn poll(&mut self, path: &Path, cohort: &Cohort) {
+        let polled = self.scenario.campaign.delivery == Delivery::Poll;
+        match cohort.poll {
+            Some(poll) => {
+                let path = path.key("poll").key("every");
+                self.between(&path, poll.every, self.scenario.run.tick, Span(30 * DAY_US));
+            }
+            None if polled => {
+                let help = "give for example poll = { every = \"1 h\", jitter = 0.1 }";
+                self.refuse(path, "needs `poll`, because campaign.delivery is \"poll\"", help);
+            }
+            None => {}
+        }
+    }
+
     fn fails(&mut self, path: &Path, cohort: &Cohort) {
         let f = &cohort.fails;
         let parts = [
@@ -244,6 +262,7 @@ impl Checker<'_> {
             ("flash", f.flash),
             ("wrong_version", f.wrong_version),
             ("bricks", f.bricks),
+            ("rejects", f.rejects),
         ];
         let total: f64 = parts.iter().map(|(_, probability)| probability).sum();
         if total > 1.0 + SHARE_TOLERANCE {

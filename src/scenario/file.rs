@@ -98,6 +98,12 @@ pub struct Campaign {
     /// Pushes leave only at multiples of this on the wall clock, e.g. "10 min".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Span>,
+    /// How an offer reaches a device.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// Users are asked first; each cohort's `confirms` says what they do.
+    #[serde(default)]
+    pub confirm: bool,
     /// What an offline device's turn does.
     #[serde(default)]
     pub offline: OfflineTurn,
@@ -193,6 +199,17 @@ pub enum PushRate {
     Unlimited,
 }
 
+/// How an offer reaches a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// It is pushed.
+    #[default]
+    Push,
+    /// The device asks for it, at its own times; each cohort's `poll` says how often.
+    Poll,
+}
+
 /// What an offline device's turn does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -266,6 +283,12 @@ pub struct Cohort {
     #[schemars(range(min = 0, max = 1))]
     #[serde(default)]
     pub never_returns: f64,
+    /// How often devices ask for an offer, where `campaign.delivery` is "poll".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
+    /// What users do where `campaign.confirm` asks them.
+    #[serde(default)]
+    pub confirms: Confirms,
     /// From the offer's arrival to the first progress report.
     #[serde(default)]
     pub reacts: Law<Span>,
@@ -283,6 +306,31 @@ pub struct Cohort {
     /// Probabilities per attempt that something goes wrong.
     #[serde(default)]
     pub fails: Fails,
+}
+
+/// A device's polls; their phase is random, so that they spread evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// From one poll to the next.
+    pub every: Span,
+    /// Each interval is stretched or shortened by up to this share, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    #[serde(default)]
+    pub jitter: f64,
+}
+
+/// What users do who are asked for their consent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirms {
+    /// How long they take.
+    #[serde(default)]
+    pub after: Law<Span>,
+    /// Share of users who refuse, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    #[serde(default)]
+    pub refuses: f64,
 }
 
 /// When devices are reachable.
@@ -369,6 +417,9 @@ pub struct Fails {
     /// The device never reports again, and does not say so.
     #[schemars(range(min = 0, max = 1))]
     pub bricks: f64,
+    /// The device's own check of battery, signal or space refuses the offer; never retried.
+    #[schemars(range(min = 0, max = 1))]
+    pub rejects: f64,
 }
 
 /// How to simulate.

@@ -116,6 +116,7 @@ fn load_lists(checker: &mut Checker<'_>, base_dir: &FilePath, loaded: &mut Loade
         let path = Path::of("operator").index(index).key("action");
         match &step.action {
             Act::CancelDevices(ids) => names.all(checker, &path.key("cancel-devices"), ids),
+            Act::ConfirmDevices(ids) => names.all(checker, &path.key("confirm-devices"), ids),
             Act::RetryDevices(ids) => names.all(checker, &path.key("retry-devices"), ids),
             _ => Vec::new(),
         }

@@ -248,6 +248,8 @@ pub enum Act {
     CancelStates(Vec<TaskGroup>),
     /// Cancels the tasks of these devices (device ids), at most 200.
     CancelDevices(Vec<String>),
+    /// As if these devices' users had agreed (device ids), at most 10.
+    ConfirmDevices(Vec<String>),
     /// Queues all failed tasks once more.
     RetryFailed,
     /// Queues the failed tasks of these devices (device ids) once more.

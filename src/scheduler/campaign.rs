@@ -26,6 +26,8 @@ pub struct CampaignPolicy {
     pub fails_started: bool,
     /// Whether the platform can suspend, resume and terminate.
     pub can_suspend: bool,
+    /// Users are asked first (R19).
+    pub confirms: bool,
     /// It also takes devices that come later (R12).
     pub dynamic: bool,
     pub abort: Vec<AbortRule>,
@@ -58,6 +60,8 @@ pub enum Action {
     CancelDevices(Vec<DeviceId>),
     /// R10: all failed tasks, or those of these devices.
     RetryFailed(Option<Vec<DeviceId>>),
+    /// R19: as if these devices' users had agreed; 1 to 10 of them.
+    Confirm(Vec<DeviceId>),
     /// R6.
     SetRate(RateChange),
     /// Key and value; they replace all tags.
@@ -79,6 +83,7 @@ impl Action {
             Action::CancelStates(_) => "cancel-states",
             Action::CancelDevices(_) => "cancel-devices",
             Action::RetryFailed(_) => "retry-failed",
+            Action::Confirm(_) => "confirm-devices",
             Action::SetRate(_) => "set-rate",
             Action::SetTags(_) => "set-tags",
             Action::SetTimeout(_) => "set-timeout",
@@ -142,6 +147,10 @@ pub enum Order {
     /// Queues failed tasks once more (R10).
     Retry {
         devices: Option<Vec<DeviceId>>,
+    },
+    /// Users have agreed (R19).
+    Confirm {
+        devices: Vec<DeviceId>,
     },
     SetPolicy(TaskPolicy),
 }
@@ -241,7 +250,9 @@ impl Campaign {
 
     /// Whether it decides by what becomes of devices, and needs [`Campaign::hear`].
     pub fn needs_results(&self) -> bool {
-        !self.policy.abort.is_empty() || matches!(self.stages, Stages::Groups(_))
+        !self.policy.abort.is_empty()
+            || matches!(self.stages, Stages::Groups(_))
+            || self.dispatcher.limiter.counts_successes()
     }
 
     /// What is to be done to the devices' tasks, since the last call.
@@ -417,6 +428,13 @@ impl Campaign {
                 self.allow(self.status == CampaignStatus::Active && now < self.policy.finish)?;
                 self.orders.push(Order::Retry { devices });
             }
+            Action::Confirm(devices) => {
+                self.allow(self.is_running())?;
+                if !(1..=10).contains(&devices.len()) {
+                    return Err(CampaignError::Confirmations(devices.len()));
+                }
+                self.orders.push(Order::Confirm { devices });
+            }
             Action::SetRate(change) => {
                 self.allow(self.is_running() || self.status == CampaignStatus::Scheduled)?;
                 self.dispatcher.limiter.change(change, now)?;
@@ -448,7 +466,9 @@ impl Campaign {
             _ => states.queued,
         };
         let states = StateSet { queued, ..states };
-        if states.queued {
+        // Those that had no turn yet are among them.
+        let unturned = if self.policy.confirms { states.unconfirmed } else { states.queued };
+        if unturned {
             self.dispatcher.close();
         }
         self.orders.push(Order::End { states, retries: false, to: TaskState::Canceled });
@@ -540,6 +560,10 @@ impl Campaign {
     /// See [`Dispatcher::plan`].
     #[inline]
     pub fn plan(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
-        self.pushes() && self.dispatcher.plan(from, to.min(self.policy.finish), fleet, limit)
+        if !self.pushes() {
+            self.dispatcher.refuse(fleet);
+            return false;
+        }
+        self.dispatcher.plan(from, to.min(self.policy.finish), fleet, limit)
     }
 }

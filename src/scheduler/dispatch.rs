@@ -28,6 +28,11 @@ const FORESIGHT: usize = 16;
 pub struct Dispatcher {
     pub limiter: Limiter,
     offline: OfflineTurn,
+    /// Devices are not pushed at their turn: they ask by themselves, or their users are asked
+    /// first (R18, R19).
+    enrols: bool,
+    /// A device that asks and gets no permit asks again later.
+    polled: bool,
     /// Whether a retry takes a permit as a first push does (R26).
     retries_need_permit: bool,
     lanes: Vec<Lane>,
@@ -94,6 +99,10 @@ pub enum Turn {
     Aside { device: DeviceId },
     /// From the ready queue: permit at `at`.
     Ready { ready: Ready, at: Time },
+    /// Listed: its user is asked, or it may ask for the offer, from now on.
+    Enrol { device: DeviceId },
+    /// It asked for the offer, but there is no permit for it now.
+    NotNow { ready: Ready },
 }
 
 /// What the dispatcher needs to know of the devices, as of the last boundary, and who carries
@@ -121,8 +130,22 @@ impl Dispatcher {
         lanes: Vec<Lane>,
     ) -> Dispatcher {
         assert!(!lanes.is_empty(), "devices are in lanes");
-        let (turns, reach, slots) = (0, u64::MAX, u64::MAX);
-        Dispatcher { limiter, offline, retries_need_permit, lanes, turns, reach, slots }
+        Dispatcher {
+            limiter,
+            offline,
+            enrols: false,
+            polled: false,
+            retries_need_permit,
+            lanes,
+            turns: 0,
+            reach: u64::MAX,
+            slots: u64::MAX,
+        }
+    }
+
+    /// At their turn devices are enrolled, not pushed; `polled`: they ask by themselves.
+    pub fn enrolling(self, polled: bool) -> Dispatcher {
+        Dispatcher { enrols: true, polled, ..self }
     }
 
     /// Adds devices that became ready since the last call, and empties the list.
@@ -132,11 +155,10 @@ impl Dispatcher {
         batch.drain(..).for_each(|ready| self.lanes[usize::from(ready.lane)].add(ready));
     }
 
-    /// Nobody is pushed for the first time any more.
+    /// Nobody has a turn on the lists any more.
     pub fn close(&mut self) {
         for lane in &mut self.lanes {
             lane.list = Selection::new(DeviceList::All(0), None);
-            lane.ready.clear();
         }
     }
 
@@ -154,6 +176,10 @@ impl Dispatcher {
                 !lane.ready.is_empty() || self.turns < self.reach && !lane.list.is_exhausted();
             ready || !lane.again.is_empty() || self.slots > 0 && first
         };
+        let lists = self.lanes.iter().any(|lane| !lane.list.is_exhausted());
+        if self.enrols && lists && self.turns < self.reach {
+            return now;
+        }
         let permit = self.next_permit(now);
         let openings = self.lanes.iter().filter(|lane| waits(lane)).map(|lane| &lane.openings);
         openings.map(|openings| openings.next(permit).0).min().unwrap_or(Time::NEVER)
@@ -181,6 +207,18 @@ impl Dispatcher {
         if !self.retries_need_permit {
             self.send_retries(to, fleet);
         }
+        if self.enrols && self.enrol(fleet, limit) {
+            return true;
+        }
+        let more = self.grant(from, to, fleet, limit);
+        if !more && self.polled {
+            self.refuse(fleet);
+        }
+        more
+    }
+
+    #[inline(always)]
+    fn grant(&mut self, from: Time, to: Time, fleet: &mut impl FleetView, limit: usize) -> bool {
         let mut from = from;
         let mut turns = 0;
         while self.limiter.next(from) < to {
@@ -202,6 +240,34 @@ impl Dispatcher {
             }
         }
         false
+    }
+
+    /// Lists everyone who is in reach; whether it stopped at the limit.
+    fn enrol(&mut self, fleet: &mut impl FleetView, limit: usize) -> bool {
+        let mut turns = 0;
+        for lane in &mut self.lanes {
+            while self.turns < self.reach && turns < limit {
+                let Some(device) = lane.list.next_device() else { break };
+                fleet.take(Turn::Enrol { device });
+                self.turns += 1;
+                turns += 1;
+            }
+        }
+        turns == limit
+    }
+
+    /// Tells all that asked and got no permit to ask again.
+    pub fn refuse(&mut self, fleet: &mut impl FleetView) {
+        if !self.polled {
+            return;
+        }
+        for lane in &mut self.lanes {
+            for ready in lane.ready.drain(..).chain(lane.again.drain(..)) {
+                if fleet.is_still_ready(&ready) {
+                    fleet.take(Turn::NotNow { ready });
+                }
+            }
+        }
     }
 
     /// Pushes all that are to be tried again and need no permit for it (R26).
@@ -243,7 +309,7 @@ impl Dispatcher {
                 return true;
             }
         }
-        if self.turns >= self.reach || *slots == 0 {
+        if self.turns >= self.reach || *slots == 0 || self.enrols {
             return false;
         }
         let Some(device) = lane.list.next_device() else { return false };

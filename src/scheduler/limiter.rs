@@ -89,6 +89,11 @@ impl Limiter {
         }
     }
 
+    /// Whether [`Limiter::succeeded`] makes a difference.
+    pub fn counts_successes(&self) -> bool {
+        matches!(self, Limiter::Exponential(exponential) if exponential.of == Reached::Succeeded)
+    }
+
     /// So many devices have succeeded by `now`.
     pub fn succeeded(&mut self, total: u64, now: Time) {
         if let Limiter::Exponential(exponential) = self

@@ -162,6 +162,12 @@ impl TaskState {
         NAMES[self.index()]
     }
 
+    /// Not pushed yet.
+    #[inline(always)]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, TaskState::Queued(_) | TaskState::AwaitingConfirmation)
+    }
+
     /// Nothing a device reports changes such a task any more.
     #[inline(always)]
     pub fn is_final(self) -> bool {
@@ -302,6 +308,8 @@ pub enum CampaignError {
     NoStates,
     #[error("a list of devices holds 1 to 200, not {0}")]
     Devices(usize),
+    #[error("1 to 10 devices can be confirmed at once, not {0}")]
+    Confirmations(usize),
     #[error("the kind of a rate cannot be changed, only its values")]
     RateKind,
     #[error("only a dynamic campaign's timeout and source versions can be changed")]

@@ -104,6 +104,11 @@ impl Default for Task {
 }
 
 impl Task {
+    /// A task that waits for its user's consent (R19).
+    pub fn awaiting_confirmation() -> Task {
+        Task { state: TaskState::AwaitingConfirmation, ..Task::default() }
+    }
+
     #[inline(always)]
     pub fn state(&self) -> TaskState {
         self.state

@@ -3,7 +3,7 @@
 use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
-use crate::scheduler::{Effect, Input, TaskResult};
+use crate::scheduler::{Effect, Input, Task, TaskResult};
 
 use super::books::Books;
 use super::calendar::{Entry, Kind};
@@ -182,8 +182,8 @@ impl Books<'_> {
             }
             Some(Report::Rested) => {
                 self.events.timers += 1;
-                self.retry(active, now);
-                return Fate::GoesOn;
+                self.wake(active, now);
+                return self.fate(active);
             }
             Some(Report::Result { verdict, took }) => {
                 self.events.phases += 1;
@@ -211,7 +211,7 @@ impl Books<'_> {
                 self.tally(cohort).failures[reason as usize] += 1;
             }
             if after.is_final() {
-                self.ended += 1;
+                self.ended += u64::from(!before.is_waiting());
                 if self.wants_results {
                     self.results.push(TaskResult { at: now, device: active.device, state: after });
                 }
@@ -233,6 +233,7 @@ impl Books<'_> {
             Verdict::Download => failure(FailureReason::Download),
             Verdict::Verify => failure(FailureReason::Verify),
             Verdict::Flash => failure(FailureReason::Flash),
+            Verdict::Reject => (Input::Refused, Some(FailureReason::Rejected)),
             Verdict::Brick => unreachable!("a bricked device reports nothing"),
         };
         self.change_version(active, verdict);
@@ -240,7 +241,11 @@ impl Books<'_> {
         let flight = &mut *active.flight;
         if let Effect::RetryAt(at) = effect {
             flight.attempt.rest(at);
+            if self.world.polls {
+                self.await_poll_from(active, at);
+            }
         }
+        let flight = &mut *active.flight;
         let state = flight.task.state();
         let (pushed, attempt) = (flight.task.first_pushed(), flight.task.attempt());
         let tally = self.tally(cohort);
@@ -271,12 +276,69 @@ impl Books<'_> {
         count[usize::from(to)] = count[usize::from(to)].wrapping_add(1);
     }
 
+    /// R18, R19: the device is listed: its user is asked, or it may ask for the offer.
+    pub fn enrol(&mut self, active: &mut Active, now: Time) {
+        active.presence.set_stage(Stage::Pushed);
+        if self.world.confirms {
+            active.flight.task = Task::awaiting_confirmation();
+            let (at, _) = active.luck(self.world).consent(now);
+            active.flight.attempt.rest(at);
+        } else {
+            self.await_poll_from(active, now);
+        }
+    }
+
+    /// What a device waited for has come: its user's answer, its poll, or the time to retry.
+    fn wake(&mut self, active: &mut Active, now: Time) {
+        if active.flight.task.state() != TaskState::AwaitingConfirmation {
+            return self.retry(active, now);
+        }
+        let (_, agrees) = active.luck(self.world).consent(now);
+        match agrees {
+            true => self.release(active, now),
+            false => {
+                self.hear(active, now, Input::Refused);
+            }
+        }
+    }
+
+    /// R19: the user has agreed.
+    pub fn release(&mut self, active: &mut Active, now: Time) {
+        self.hear(active, now, Input::Released);
+        if self.world.polls {
+            return self.await_poll_from(active, now);
+        }
+        if !active.presence.online() {
+            self.requeue(active.cohort(), QueueCause::RateLimited, QueueCause::Offline);
+        }
+        self.retry(active, now);
+    }
+
+    /// The device asks for the offer at its first poll from `now` on.
+    pub fn await_poll_from(&mut self, active: &mut Active, now: Time) {
+        let streams = &self.world.streams;
+        let polling = self.world.cohort(active.cohort()).polling.expect("checked: it polls");
+        active.flight.attempt.rest(polling.first(now, active.device, streams));
+    }
+
+    /// The device asks for the offer at the poll that follows the one at `last`.
+    pub fn await_poll(&mut self, active: &mut Active, last: Time) {
+        let streams = &self.world.streams;
+        let polling = self.world.cohort(active.cohort()).polling.expect("checked: it polls");
+        active.presence.set_stage(Stage::Pushed);
+        active.flight.attempt.rest(polling.following(last, active.device, streams));
+    }
+
     /// R26: the time has come to try again, or the device is back for it: it is pushed, queued
     /// for a permit, or waits aside.
     fn retry(&mut self, active: &mut Active, now: Time) {
         let needs_permit = self.world.policy.retry.is_none_or(|retry| retry.needs_permit);
         let (slot, again) = (active.flight.slot, !active.is_queued());
         if !active.presence.online() {
+            // One that polls does so when it is back.
+            if active.presence.stage() == Stage::Pushed && !again && self.world.polls {
+                self.requeue(active.cohort(), QueueCause::RateLimited, QueueCause::Offline);
+            }
             active.presence.set_stage(Stage::Waiting);
         } else if needs_permit || self.world.is_gated || !again {
             self.make_ready(slot, active.device, active.presence, now, again);

@@ -15,7 +15,7 @@ impl Shard<'_> {
         match order {
             Order::SetPolicy(policy) => self.books.policy = *policy,
             Order::End { states, retries, to } => {
-                if states.queued {
+                if states.contains(self.books.world.first_state()) {
                     self.books.end_unturned(*to);
                 }
                 for slot in 0..self.records.len() as u32 {
@@ -28,6 +28,11 @@ impl Shard<'_> {
                 let own = devices.iter().filter_map(|device| self.records.find(*device));
                 let own: Vec<u32> = own.collect();
                 own.into_iter().for_each(|slot| self.end_if(slot, *to, now, |_, _| true));
+            }
+            Order::Confirm { devices } => {
+                let own = devices.iter().filter_map(|device| self.records.find(*device));
+                let own: Vec<u32> = own.collect();
+                own.into_iter().for_each(|slot| self.confirm(slot, now));
             }
             Order::Retry { devices } => {
                 for slot in 0..self.records.len() as u32 {
@@ -67,7 +72,7 @@ impl Shard<'_> {
         let active = self.records.active(presence.flight).expect("a flight that is not over");
         let task = &mut active.flight.task;
         let state = task.state();
-        let is_queued = matches!(state, TaskState::Queued(_));
+        let is_queued = state.is_waiting();
         let waits = !is_queued && (stage != Stage::Pushed || active.flight.attempt.is_resting());
         if state.is_final() || !which(state, waits) {
             return;
@@ -76,7 +81,7 @@ impl Shard<'_> {
         active.flight.attempt.withdraw();
         active.presence.set_stage(Stage::Pushed);
         let over = active.flight.attempt.is_over();
-        let offline = is_queued && stage == Stage::Waiting;
+        let offline = matches!(state, TaskState::Queued(_)) && stage == Stage::Waiting;
         let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
         self.books.ended += u64::from(!is_queued);
         self.books.end(cohort, counted, to);
@@ -105,15 +110,36 @@ impl Shard<'_> {
         }
         active.flight.task.requeue();
         let online = active.presence.online();
-        let cause = if online { QueueCause::RateLimited } else { QueueCause::Offline };
+        let cause =
+            if online || world.polls { QueueCause::RateLimited } else { QueueCause::Offline };
         let cohort = active.presence.cohort();
-        if online {
+        if world.polls {
+            active.presence.set_stage(Stage::Pushed);
+        } else if online {
             self.books.make_ready(slot, device, active.presence, now, false);
         } else {
             active.presence.set_stage(Stage::Waiting);
         }
         self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+        if world.polls {
+            let mut active = self.records.active(flight).expect("a flight that is not over");
+            self.books.await_poll_from(&mut active, now);
+        }
         self.enter_again(flight, now);
+    }
+
+    /// R19: an operator confirms in the user's place.
+    fn confirm(&mut self, slot: u32, now: Time) {
+        let flight = self.records.presence(slot).flight;
+        if flight == Presence::NO_FLIGHT {
+            return;
+        }
+        let mut active = self.records.active(flight).expect("a flight that is not over");
+        if active.flight.task.state() == TaskState::AwaitingConfirmation {
+            active.flight.attempt.withdraw();
+            self.books.release(&mut active, now);
+            self.enter_again(flight, now);
+        }
     }
 
     /// Sees to it that the calendar knows of the flight's next timer.
@@ -133,7 +159,7 @@ impl Books<'_> {
             let cohort = CohortId(at as u16);
             let tally = self.tally(cohort);
             let unturned = tally.targeted - tally.turns - withdrawn;
-            self.end_many(cohort, TaskState::Queued(QueueCause::RateLimited), to, unturned);
+            self.end_many(cohort, self.world.first_state(), to, unturned);
             self.withdrawn.push(withdrawn + unturned);
         }
     }
@@ -141,7 +167,7 @@ impl Books<'_> {
     /// The task of a device that had no turn yet ends.
     pub fn withdraw(&mut self, cohort: CohortId, to: TaskState) {
         self.withdrawn[usize::from(cohort.0)] += 1;
-        self.end(cohort, TaskState::Queued(QueueCause::RateLimited), to);
+        self.end(cohort, self.world.first_state(), to);
     }
 
     fn end(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {

@@ -29,7 +29,10 @@ pub fn campaign(loaded: &Loaded, world: &World, targets: &Targets) -> Campaign {
     let needs_permit = world.policy.retry.is_none_or(|retry| retry.needs_permit);
     let limiter = limiter(&campaign.rate);
     let lanes = lanes(loaded, world, targets);
-    let dispatcher = Dispatcher::new(limiter, world.offline, needs_permit, lanes);
+    let mut dispatcher = Dispatcher::new(limiter, world.offline, needs_permit, lanes);
+    if world.confirms || world.polls {
+        dispatcher = dispatcher.enrolling(world.polls);
+    }
     let total: u64 = targets.targeted_in.iter().flatten().sum();
     Campaign::new(policy(campaign, world), dispatcher, stages(campaign, targets, total), total)
 }
@@ -46,6 +49,7 @@ fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
         },
         fails_started: campaign.expiry_fails_started,
         can_suspend: campaign.can_suspend,
+        confirms: world.confirms,
         dynamic: false,
         abort: campaign.abort.iter().map(abort_rule).collect(),
         task: world.policy,
@@ -306,6 +310,7 @@ fn action(act: &Act, devices: &[DeviceId]) -> Action {
             })
         }
         Act::CancelDevices(_) => Action::CancelDevices(devices.to_vec()),
+        Act::ConfirmDevices(_) => Action::Confirm(devices.to_vec()),
         Act::RetryFailed => Action::RetryFailed(None),
         Act::RetryDevices(_) => Action::RetryFailed(Some(devices.to_vec())),
         Act::SetRate(rate) => Action::SetRate(match rate {

@@ -112,7 +112,7 @@ fn shards<'w>(
         shard.books.wants_results = wants_results;
         for (tally, targeted) in shard.books.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
-            tally.states[TaskState::Queued(QueueCause::RateLimited).index()] = *targeted;
+            tally.states[world.first_state().index()] = *targeted;
             shard.books.open += *targeted;
         }
         if at == 0 {
@@ -213,6 +213,8 @@ impl FleetView for View<'_, '_, '_> {
                 self.shard(device).inbox.listed.push(Listed { device, at, online });
             }
             Turn::Aside { device } => self.shard(device).inbox.aside.push(device),
+            Turn::Enrol { device } => self.shard(device).inbox.enrolled.push(device),
+            Turn::NotNow { ready } => self.shard(ready.device).inbox.refused.push(ready),
             Turn::Ready { ready, at } => self.shard(ready.device).inbox.ready.push((ready, at)),
         }
     }
@@ -267,10 +269,7 @@ impl Coordinator<'_, '_, '_> {
         for order in self.campaign.take_orders() {
             self.carry_out(&order, now);
         }
-        if self.world.caps_flights {
-            let (started, ended) = self.started_and_ended();
-            self.campaign.set_in_flight(started - ended);
-        }
+        self.count_flights();
     }
 
     /// Tells the campaign what became of tasks since the last boundary, in order.
@@ -282,6 +281,14 @@ impl Coordinator<'_, '_, '_> {
         self.heard_of = self.started_and_ended().0;
         self.campaign.hear(&self.results, self.heard_of, now);
         self.results.clear();
+    }
+
+    /// Tells the campaign how many tasks are in flight, if it wants to know.
+    fn count_flights(&mut self) {
+        if self.world.caps_flights {
+            let (started, ended) = self.started_and_ended();
+            self.campaign.set_in_flight(started - ended);
+        }
     }
 
     fn started_and_ended(&self) -> (u64, u64) {
@@ -364,11 +371,13 @@ impl Coordinator<'_, '_, '_> {
             return Err(Ended::Interrupted);
         }
         let following = self.world.ticks.start(tick + 1);
+        self.count_flights();
         let permit = self.campaign.next_push(following, ready);
         if !permit.is_never() {
             next = next.min(self.world.ticks.of(permit));
         }
-        if self.wants_results && (!heard || started != self.heard_of) {
+        // A device that polls is answered at once.
+        if self.wants_results && (!heard || started != self.heard_of) || self.world.polls && ready {
             next = tick + 1;
         }
         // What is due at an instant is done at the first boundary not before it.

@@ -1,7 +1,7 @@
 //! From the checked scenario to the world a run reads, and who is targeted in it.
 
 use crate::dist::{Empirical, Law};
-use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Presence, Start, Verdict};
+use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Polling, Presence, Start, Verdict};
 use crate::model::{BitRate, DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scenario::file::{self, Download, Interrupted, Online, Scenario, Select};
@@ -22,6 +22,7 @@ pub fn world(loaded: &Loaded) -> World {
     assert!(scenario.fleet.cohort.len() <= Presence::COHORTS_MAX, "too many cohorts");
     let ticks = Ticks::new(scenario.run.tick);
     let versions = versions(loaded);
+    let polls = scenario.campaign.delivery == file::Delivery::Poll;
     World {
         streams: Streams::new(scenario.run.seed),
         devices: devices(loaded, &versions.names),
@@ -30,7 +31,7 @@ pub fn world(loaded: &Loaded) -> World {
             .cohort
             .iter()
             .zip(&loaded.measured)
-            .map(|(cohort, measured)| compile_cohort(cohort, measured.as_ref()))
+            .map(|(cohort, measured)| compile_cohort(cohort, measured.as_ref(), polls))
             .collect(),
         cohort_names: scenario.fleet.cohort.iter().map(|c| c.name.clone()).collect(),
         downloads: downloads(loaded, &versions),
@@ -46,7 +47,9 @@ pub fn world(loaded: &Loaded) -> World {
         caps_flights: scenario.campaign.in_flight.is_some(),
         keeps_open: ends_tasks(scenario),
         keeps_failed: scenario.operator.iter().any(|step| retries(&step.action)),
-        is_gated: is_gated(scenario),
+        is_gated: is_gated(scenario) || polls,
+        confirms: scenario.campaign.confirm,
+        polls,
         ticks,
         until: whole_ticks(ticks, scenario.run.until),
     }
@@ -158,7 +161,7 @@ fn devices(loaded: &Loaded, names: &[String]) -> Devices {
     }
 }
 
-fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>) -> Cohort {
+fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: bool) -> Cohort {
     let start = |start: &file::Start| match start {
         file::Start::Equilibrium => Start::Equilibrium,
         file::Start::Online => Start::Online,
@@ -182,6 +185,12 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>) -> Cohort 
         periods: [off, on],
         never_returns,
         online_below,
+        polling: polls
+            .then_some(cohort.poll)
+            .flatten()
+            .map(|poll| Polling { every: poll.every, jitter: poll.jitter }),
+        consent: law(&cohort.confirms.after),
+        refuses: crate::rng::threshold(cohort.confirms.refuses),
         reaction: law(&cohort.reacts),
         download: match &cohort.download {
             Download::Takes(takes) => DownloadLaw::Takes(law(takes)),
@@ -197,6 +206,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>) -> Cohort 
             (cohort.fails.flash, Verdict::Flash),
             (cohort.fails.wrong_version, Verdict::WrongVersion),
             (cohort.fails.bricks, Verdict::Brick),
+            (cohort.fails.rejects, Verdict::Reject),
         ]),
     }
 }

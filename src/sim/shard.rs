@@ -27,6 +27,10 @@ pub struct Inbox {
     pub listed: Vec<Listed>,
     /// Devices from the ready queue, with the instants of their permits.
     pub ready: Vec<(Ready, Time)>,
+    /// Devices whose user is to be asked, or that may ask for the offer, from now on.
+    pub enrolled: Vec<DeviceId>,
+    /// Devices that asked in vain.
+    pub refused: Vec<Ready>,
 }
 
 /// A device whose turn on the list has come, with the instant of its permit.
@@ -39,7 +43,11 @@ pub struct Listed {
 
 impl Inbox {
     fn len(&self) -> usize {
-        self.aside.len() + self.listed.len() + self.ready.len()
+        self.aside.len()
+            + self.listed.len()
+            + self.ready.len()
+            + self.enrolled.len()
+            + self.refused.len()
     }
 }
 
@@ -151,6 +159,8 @@ impl<'w> Shard<'w> {
             }
         }
         inbox.ready.clear();
+        inbox.enrolled.drain(..).for_each(|device| self.enrol(device));
+        inbox.refused.drain(..).for_each(|ready| self.send_away(ready, end));
         self.inbox = inbox;
         self.settle_fresh();
         self.books.flush();
@@ -296,6 +306,34 @@ impl<'w> Shard<'w> {
         self.grant(slot, device, at, Time::ZERO, end);
     }
 
+    /// R18, R19: a listed device's user is asked, or it may ask for the offer, from now on.
+    fn enrol(&mut self, device: DeviceId) {
+        let world = self.books.world;
+        let cohort = world.cohort_of(device);
+        self.books.tally(cohort).turns += 1;
+        // One that never returns never asks, though its user may still be asked.
+        let Some(slot) = self.first_touch(device) else {
+            return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
+        };
+        let flight = self.records.add_flight(slot, world.version_of(device, cohort));
+        let mut active = self.records.active(flight).expect("just begun");
+        let now = world.ticks.start(self.tick);
+        self.books.enrol(&mut active, now);
+        self.books.run(&mut active, now);
+    }
+
+    /// A device that asked for the offer in vain asks again at its next poll.
+    fn send_away(&mut self, ready: Ready, end: Time) {
+        let flight = self.records.presence(ready.slot).flight;
+        let Some(mut active) = self.records.active(flight) else { return };
+        if active.presence.stage() == Stage::Ready {
+            self.books.await_poll(&mut active, ready.since);
+        }
+        if self.books.run(&mut active, end) == Fate::Over {
+            self.end_flight(flight);
+        }
+    }
+
     /// R18: a listed device that is offline at its turn waits aside.
     fn set_aside(&mut self, device: DeviceId) {
         let cohort = self.books.world.cohort_of(device);
@@ -321,7 +359,8 @@ impl<'w> Shard<'w> {
         }
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
-        if !presence.online() && presence.until().is_never() && !world.keeps_open {
+        if !presence.online() && presence.until().is_never() && !world.keeps_open && !world.confirms
+        {
             return None;
         }
         Some(self.records.make(device, presence))

@@ -3,6 +3,7 @@
 use crate::fleet::{Cohort, Downloads, Luck};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::rng::{Purpose, Streams};
+use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{OfflineTurn, TaskPolicy};
 
 use super::ticks::Ticks;
@@ -29,6 +30,10 @@ pub struct World {
     pub keeps_open: bool,
     /// Failed tasks may be tried again by hand, so that their records are kept.
     pub keeps_failed: bool,
+    /// Users are asked before their device is queued.
+    pub confirms: bool,
+    /// Devices ask for their offers.
+    pub polls: bool,
     /// There are times at which nothing may be pushed.
     pub is_gated: bool,
     pub ticks: Ticks,
@@ -122,6 +127,14 @@ impl Devices {
 }
 
 impl World {
+    /// What tasks are before anything happened to them, as they are counted.
+    pub fn first_state(&self) -> TaskState {
+        match self.confirms {
+            true => TaskState::AwaitingConfirmation,
+            false => TaskState::Queued(QueueCause::RateLimited),
+        }
+    }
+
     /// Cohorts of generated devices alternate in proportion to their shares (multiples of the
     /// golden ratio are spread evenly), so that push order by device number mixes them.
     #[inline(always)]

@@ -7,6 +7,7 @@ mod engine;
 mod floors;
 mod golden;
 mod limits;
+mod policies;
 mod rules;
 mod runs;
 mod sweep;

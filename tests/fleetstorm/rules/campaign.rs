@@ -45,6 +45,7 @@ fn policy() -> CampaignPolicy {
         not_started: NotStarted::Failed,
         fails_started: false,
         can_suspend: true,
+        confirms: false,
         dynamic: false,
         abort: Vec::new(),
         task: TaskPolicy::default(),
@@ -324,7 +325,7 @@ fn totals_are_conserved(tally: &Tally) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// Whatever operators do, nothing is lost, and threads change nothing. (Debug builds hold
     /// the counts of every boundary against each other.)

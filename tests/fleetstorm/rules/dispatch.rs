@@ -60,6 +60,8 @@ fn plan(dispatcher: &mut Dispatcher, fleet: &mut Fleet, second: u64) -> String {
         Turn::List { device, at, online: true } => format!("{}@{}", device.0, at.0 / 1000),
         Turn::List { device, at, online: false } => format!("{}@{}kept", device.0, at.0 / 1000),
         Turn::Aside { device } => format!("{}-", device.0),
+        Turn::Enrol { device } => format!("{}+", device.0),
+        Turn::NotNow { ready } => format!("r{}!", ready.device.0),
         Turn::Ready { ready, at } => format!("r{}@{}", ready.device.0, at.0 / 1000),
     };
     fleet.turns.drain(..).map(|turn| show(&turn)).collect::<Vec<_>>().join(" ")

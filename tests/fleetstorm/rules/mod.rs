@@ -1,6 +1,8 @@
 //! Every rule of the scheduler's semantics, by number.
 
 mod campaign;
+mod consent;
+mod course;
 mod dispatch;
 mod outcome;
 mod selection;

@@ -1,0 +1,358 @@
+//! R16 to R20, R25, R29, R30: rates, stages, orders, windows, timers and aborts.
+
+use fleetstorm::model::{EventRate, Span, Time};
+use fleetstorm::scheduler::state::{CampaignStatus, FailureReason, TaskState};
+use fleetstorm::scheduler::{
+    AbortAction, AbortMetric, AbortRule, Counts, Denominator, Exponential, Limiter, Reached,
+    Variable,
+};
+use fleetstorm::sim::outcome::Outcome;
+use proptest::prelude::*;
+
+use super::super::runs::{load, run, scenario};
+
+const AT_ONCE: &str = "download.takes = '0 s'";
+
+/// A thousand devices, sampled every second.
+fn course(campaign: &str, cohort: &str, until: &str) -> Outcome {
+    let sampled = format!("until = '{until}'\nsample_every = '1 s'");
+    run(&scenario(1_000, campaign, cohort, &sampled))
+}
+
+/// Pushes that left before this second.
+fn pushes_before(outcome: &Outcome, second: u64) -> u64 {
+    let row = outcome.series.times.partition_point(|at| *at < Time(second * 1_000_000));
+    outcome.series.rows[row.min(outcome.series.rows.len() - 1)].pushes
+}
+
+fn minutes(outcome: &Outcome, minutes: u64) -> u64 {
+    pushes_before(outcome, minutes * 60)
+}
+
+#[test]
+fn r16_a_variable_rate_follows_its_table() {
+    let table = "rate.variable.table = [{ at = '10 s', rate = '1 /s' }, { at = '60 s' }, \
+        { at = '100 s', rate = '10 /s' }]";
+    let outcome = course(table, AT_ONCE, "1 h");
+    let expected = [(10, 0), (11, 1), (60, 50), (100, 50), (101, 60), (150, 550), (196, 1_000)];
+    for (second, pushes) in expected {
+        assert_eq!(pushes_before(&outcome, second), pushes, "before {second} s");
+    }
+}
+
+#[test]
+fn r16_an_exponential_rate_grows_with_what_it_reaches() {
+    let rate = |of: &str| {
+        format!(
+            "rate.exponential = {{ base = 60, factor = 2.0, every = 100, max = 240, of = '{of}' }}"
+        )
+    };
+    let notified = course(&rate("notified"), AT_ONCE, "1 h");
+    // 100 at 1 /s, 100 at 2 /s, then 4 /s at most.
+    for (second, pushes) in [(100, 100), (150, 200), (250, 600), (351, 1_000)] {
+        let had = pushes_before(&notified, second);
+        assert!(had.abs_diff(pushes) <= 5, "{had} before {second} s, not {pushes}");
+    }
+    // The results are 100 s behind: 100 more at each rate.
+    let succeeded = course(&rate("succeeded"), "download.takes = '100 s'", "1 h");
+    for (second, pushes) in [(100, 100), (200, 200), (250, 300)] {
+        let had = pushes_before(&succeeded, second);
+        assert!(had.abs_diff(pushes) <= 5, "{had} before {second} s, not {pushes}");
+    }
+}
+
+#[test]
+fn r16_phases_take_percentages_of_the_list_at_times() {
+    let phases = "rate = 'unlimited'\nstages.phases = [{ percent = 5 }, \
+        { at = '1 h', percent = 25.05 }, { at = '2 h', percent = 100 }]";
+    let outcome = course(phases, AT_ONCE, "1 d");
+    for (minute, pushes) in [(1, 50), (60, 50), (61, 250), (120, 250), (121, 1_000)] {
+        assert_eq!(minutes(&outcome, minute), pushes, "before {minute} min");
+    }
+}
+
+#[test]
+fn r16_groups_follow_each_other_when_enough_have_succeeded() {
+    let groups = "rate = 'unlimited'\nstages.groups.group = [{ percent = 10, success = 100 }, \
+        { percent = 40, success = 90 }, { percent = 50 }]";
+    let cohort = "download.takes = '10 min'\nfails.flash = 0.0";
+    let outcome = course(groups, cohort, "1 d");
+    for (minute, pushes) in [(1, 100), (10, 100), (11, 500), (20, 500), (21, 1_000)] {
+        assert_eq!(minutes(&outcome, minute), pushes, "before {minute} min");
+    }
+    // One of the first group is missing; nobody else has a turn.
+    let failing = course(groups, "download.takes = '10 min'\nfails.flash = 0.05", "1 d");
+    assert_eq!(minutes(&failing, 600), 100);
+}
+
+#[test]
+fn r16_a_group_with_too_many_errors_suspends_the_campaign() {
+    let groups = |of: &str| {
+        format!(
+            "rate.constant.rate = '1 /s'\n[campaign.stages.groups]\nof = '{of}'\n\
+             group = [{{ percent = 50, error = 20, success = 10 }}, {{ percent = 50 }}]"
+        )
+    };
+    let cohort = "download.takes = '10 s'\nfails.flash = 0.5";
+    for (of, at_most) in [("total", 300), ("finished", 20)] {
+        let outcome = course(&groups(of), cohort, "1 d");
+        assert_eq!(outcome.campaign.status, CampaignStatus::Suspended);
+        assert_eq!(outcome.campaign.log[0].what, "error-threshold");
+        let total = outcome.total();
+        assert!(total.attempts[0] < at_most, "{of}: {} pushed", total.attempts[0]);
+        // More than 20 % of 500, or of those finished.
+        assert!(of == "finished" || (101..120).contains(&total.failed()));
+    }
+}
+
+#[test]
+fn r16_a_cap_holds_the_tasks_in_flight() {
+    let cohort = "download.takes.exponential.mean = '60 s'\nfails.flash = 0.2";
+    for rate in ["rate = 'unlimited'", "rate.constant.rate = '5 /s'"] {
+        let campaign =
+            format!("{rate}\nin_flight = 37\nretry = {{ count = 2, interval = '1 min' }}");
+        let outcome = course(&campaign, cohort, "1 d");
+        let in_flight = |states: &[u64]| -> u64 {
+            let open = TaskState::ALL.iter().filter(|s| !s.is_final());
+            open.filter(|s| !s.name().starts_with("queued")).map(|s| states[s.index()]).sum()
+        };
+        let most = outcome.series.rows.iter().map(|row| in_flight(&row.states)).max();
+        assert_eq!(most, Some(37));
+        assert_eq!(outcome.total().open(), 0);
+    }
+}
+
+#[test]
+fn r17_the_order_is_the_lists_or_random_or_by_cohort() {
+    let text = |order: &str| {
+        format!(
+            "format = 1\n[package]\nversion = '2'\n[campaign]\nname = 'x'\norder = '{order}'\n\
+             rate.constant.rate = '1 /s'\n[fleet]\ndevices = 100\nversions = {{ '1' = 1.0 }}\n\
+             [[fleet.cohort]]\nname = 'late'\nshare = 0.5\ndownload.takes = '0 s'\n\
+             [[fleet.cohort]]\nname = 'early'\nshare = 0.5\ndownload.takes = '0 s'\n\
+             [run]\nsample_every = '1 s'\nuntil = '10 min'\n"
+        )
+    };
+    // Of the cohort that stands first in the scenario, updated after 50 pushes.
+    let first_half = |order: &str| {
+        let outcome = run(&text(order));
+        let row = outcome.series.times.iter().position(|t| *t == Time(50_000_000)).unwrap();
+        outcome.series.rows[2 * row].states[TaskState::Succeeded.index()]
+    };
+    assert_eq!(first_half("cohort"), 50);
+    assert!((20..=30).contains(&first_half("list")), "{}", first_half("list"));
+    assert!((12..=38).contains(&first_half("random")), "{}", first_half("random"));
+    let finish = |order: &str| run(&text(order)).series.rows;
+    assert_ne!(finish("random"), finish("list"));
+}
+
+#[test]
+fn r18_pushes_leave_at_marks_of_the_wall_clock() {
+    let campaign = "rate.constant = { rate = '100 /min', burst = 300 }\nmarks = '10 min'";
+    let sampled = "until = '1 d'\nsample_every = '1 s'\ndate = '2027-03-01T06:07:00Z'";
+    let outcome = run(&scenario(1_000, campaign, AT_ONCE, sampled));
+    // The first mark is 06:10, and 300 have gathered by each of them.
+    for (second, pushes) in [(180, 0), (181, 300), (780, 300), (781, 600), (1_981, 1_000)] {
+        assert_eq!(pushes_before(&outcome, second), pushes, "before {second} s");
+    }
+}
+
+#[test]
+fn r20_pushes_start_inside_the_window_only() {
+    let campaign = "rate.constant.rate = '1 /min'\n\
+        window = { from = '22:00', to = '02:00', clock = 'Europe/Berlin' }";
+    let sampled = "until = '6 d'\nsample_every = '1 min'\ndate = '2027-03-26T00:00:00Z'";
+    // 22:00 to 02:00 in Berlin is 21:00 to 01:00 in UTC until summer time begins on the 28th,
+    // and 20:00 to 00:00 after it. The night of the change the window closes at 02:00, when
+    // the clock is put forward to 03:00.
+    let text = scenario(1_000, campaign, "download.takes = '30 min'", sampled);
+    let outcome = run(&text);
+    for (hour, pushes) in
+        [(1, 60), (21, 60), (25, 300), (45, 300), (49, 540), (68, 540), (72, 780), (92, 780)]
+    {
+        assert_eq!(minutes(&outcome, hour * 60), pushes, "before hour {hour}");
+    }
+    // What was started goes on after the window has closed.
+    let row = outcome.series.times.partition_point(|at| *at < Time(80 * 60 * 1_000_000));
+    assert!(outcome.series.rows[row].states[TaskState::Succeeded.index()] == 50);
+    let closed = TaskState::ALL.iter().position(|s| s.name() == "queued-window-closed").unwrap();
+    assert_eq!(outcome.series.rows[row].states[closed], 940);
+}
+
+#[test]
+fn r20_a_window_on_the_devices_clock_moves_with_it() {
+    let text = "format = 1\n[package]\nversion = '2'\n[campaign]\nname = 'x'\n\
+        rate = 'unlimited'\nwindow = { from = '01:00', to = '05:00', clock = 'device' }\n\
+        [fleet]\ndevices = 300\nversions = { '1' = 1.0 }\n\
+        [[fleet.cohort]]\nname = 'utc'\nshare = 0.3\ndownload.takes = '0 s'\n\
+        [[fleet.cohort]]\nname = 'new york'\nshare = 0.3\ndownload.takes = '0 s'\n\
+        timezone = 'America/New_York'\n\
+        [[fleet.cohort]]\nname = 'tokyo'\nshare = 0.4\ndownload.takes = '0 s'\n\
+        timezone = 'Asia/Tokyo'\n[run]\nuntil = '2 d'\ndate = '2027-01-10T00:00:00Z'\n";
+    let outcome = run(text);
+    // 01:00 is 01:00 UTC, 06:00 UTC in New York, 16:00 UTC in Tokyo.
+    for (cohort, hour) in outcome.cohorts.iter().zip([1, 6, 16]) {
+        let last = cohort.tally.time_to_updated(1.0).unwrap();
+        assert_eq!(last, Time(hour * 3_600_000_000), "{}", cohort.name);
+    }
+}
+
+#[test]
+fn r25_a_timeout_may_run_from_the_notification() {
+    // Nobody ever begins: only a timeout from the notification ends the tasks.
+    let campaign =
+        |from: &str| format!("rate = 'unlimited'\ntimeout = '10 min'\ntimeout_from = '{from}'");
+    let cohort = "reacts = '30 d'\ndownload.takes = '0 s'";
+    let silent = course(&campaign("progress"), cohort, "10 d").total();
+    assert_eq!(silent.open(), 1_000);
+    let timed = course(&campaign("notification"), cohort, "10 d");
+    assert_eq!(timed.total().failures[FailureReason::Timeout as usize], 1_000);
+    assert_eq!(timed.end, Time(601_000_000));
+}
+
+#[test]
+fn r29_each_metric_counts_its_own_and_integers_decide() {
+    let counts = |failed: u64, rejected: u64, timed_out: u64, succeeded: u64| {
+        let mut counts = Counts { total: 1_000, notified: 500, succeeded, ..Counts::default() };
+        counts.failures[FailureReason::Flash as usize] = failed;
+        counts.failures[FailureReason::Rejected as usize] = rejected;
+        counts.failures[FailureReason::Timeout as usize] = timed_out;
+        counts
+    };
+    let rule = |metric, hundredths, denominator| AbortRule {
+        metric,
+        hundredths,
+        min_executed: 100,
+        denominator,
+        action: AbortAction::CancelQueued,
+    };
+    let finished = |metric, hundredths| rule(metric, hundredths, Denominator::Finished);
+    for (metric, bad) in [
+        (AbortMetric::Failed, counts(10, 0, 0, 90)),
+        (AbortMetric::Rejected, counts(0, 10, 0, 90)),
+        (AbortMetric::TimedOut, counts(0, 0, 10, 90)),
+        (AbortMetric::All, counts(4, 3, 3, 90)),
+    ] {
+        assert!(finished(metric, 1_000).is_met(&bad));
+        assert!(!finished(metric, 1_001).is_met(&bad));
+    }
+    for metric in [AbortMetric::Failed, AbortMetric::Rejected, AbortMetric::TimedOut] {
+        assert!(!finished(metric, 1_000).is_met(&counts(4, 3, 3, 90)));
+    }
+    // Too few are finished for the rule to hold, however bad they are.
+    assert!(!finished(AbortMetric::All, 100).is_met(&counts(99, 0, 0, 0)));
+    assert!(rule(AbortMetric::All, 2_000, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
+    assert!(!rule(AbortMetric::All, 2_001, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
+    assert!(rule(AbortMetric::All, 1_000, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
+    assert!(!rule(AbortMetric::All, 1_001, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
+    // 2^53 + 1 of 2^54 + 2 is exactly half, though no floating-point number says so.
+    let huge = Counts { succeeded: (1 << 53) + 1, ..counts((1 << 53) + 1, 0, 0, 0) };
+    assert!(finished(AbortMetric::All, 5_000).is_met(&huge));
+    assert!(!finished(AbortMetric::All, 5_001).is_met(&huge));
+}
+
+#[test]
+fn r29_an_abort_does_what_its_rule_says() {
+    let cohort = "download.takes = '60 s'\nfails.flash = 1.0";
+    let ends = |action: &str| {
+        let campaign = format!(
+            "rate.constant.rate = '1 /s'\n\
+             abort = [{{ percent = 50, min_executed = 10, action = '{action}' }}]"
+        );
+        let outcome = course(&campaign, cohort, "1 d");
+        let total = outcome.total();
+        (outcome.campaign.status, total.failed(), total.canceled(), total.open())
+    };
+    // The tenth fails at 69 s, which is acted on at 70 s: 70 are pushed by then.
+    assert_eq!(ends("cancel-queued"), (CampaignStatus::Aborted, 70, 930, 0));
+    assert_eq!(ends("suspend"), (CampaignStatus::Suspended, 70, 0, 930));
+    assert_eq!(ends("cancel-all"), (CampaignStatus::Aborted, 10, 990, 0));
+}
+
+#[test]
+fn r30_the_report_tells_when_the_condition_was_met_and_what_came_of_it() {
+    let campaign = "rate.constant.rate = '1 /s'\nabort = [{ percent = 50, min_executed = 10 }]";
+    let cohort = "download.takes = '60.5 s'\nfails.flash = 1.0";
+    let outcome = course(campaign, cohort, "1 d");
+    let abort = outcome.campaign.abort.expect("it was aborted");
+    assert_eq!(abort.abort.met, Time(69_500_000));
+    assert_eq!((abort.abort.met_counts.failed(), abort.abort.met_counts.finished()), (10, 10));
+    assert_eq!(abort.abort.acted, Time(70_000_000));
+    assert_eq!((abort.abort.acted_counts.notified, abort.overshoot), (70, 60));
+}
+
+#[test]
+fn a_scenario_refuses_a_course_that_cannot_be() {
+    for (campaign, rule) in [
+        ("stages.phases = [{ percent = 50 }, { percent = 100 }]", "later than the entry before"),
+        ("stages.phases = [{ percent = 50 }, { at = '1 h', percent = 20 }]", "greater than"),
+        ("stages.groups.group = [{ percent = 50 }]", "add up to 50, not 100"),
+        ("window = { from = '01:00', to = '01:00' }", "must differ"),
+        ("window = { from = '01:00', to = '02:00', clock = 'Mars' }", "not an IANA time zone"),
+        ("window = { from = '1:00', to = '02:00' }", "00:00 to 23:59"),
+        ("finish = '0 s'", "later than campaign.start"),
+        ("abort = [{ percent = 0.005 }]", "more than 2 decimals"),
+        ("[[operator]]\naction = 'suspend'", "either `at` or `when`"),
+        ("[[operator]]\nat = '1 h'\nwhen = 'failed > 1'\naction = 'suspend'", "has both"),
+        ("[[operator]]\nwhen = 'broken > 1'\naction = 'suspend'", "the counts are"),
+        ("[[operator]]\nat = '1 h'\naction.cancel-devices = ['5000']", "no such device"),
+        ("[[operator]]\nat = '1 h'\naction.set-rate = 'unlimited'", "no values to set"),
+    ] {
+        // Tables of their own come last.
+        let (inside, own) =
+            if campaign.starts_with("[[") { ("", campaign) } else { (campaign, "") };
+        let campaign = format!("rate = 'unlimited'\n{inside}");
+        let text = format!("{}\n{own}\n", scenario(10, &campaign, AT_ONCE, ""));
+        let problems = fleetstorm::scenario::load_text("t.toml", &text, "".as_ref(), &[]);
+        let message = problems.expect_err(campaign.as_str()).to_string();
+        assert!(message.contains(rule), "{campaign}: {message}");
+    }
+    load(&scenario(10, "rate = 'unlimited'\nstages = 'all'", AT_ONCE, ""));
+}
+
+fn any_limiter() -> impl Strategy<Value = (Limiter, u64)> {
+    let per_minute = |count: u64| EventRate { count, per_us: 60_000_000 };
+    let variable = prop::collection::vec((1u64..2_000, 1u64..600), 1..6).prop_map(move |steps| {
+        let mut at = 0;
+        let most = steps.iter().map(|(_, rate)| *rate).max().unwrap_or(0);
+        let entry = |(gap, rate)| {
+            at += gap * 1_000_000;
+            (Time(at), Some(per_minute(rate)))
+        };
+        let table = steps.into_iter().map(entry).collect();
+        (Limiter::Variable(Variable::new(table, 1)), most)
+    });
+    let exponential = (1u32..100, 1u32..10, 11u32..51, 1u64..50).prop_map(|(base, times, f, n)| {
+        let max = base * times;
+        let limiter = Exponential::new(base, max, f, n, Reached::Notified);
+        (Limiter::Exponential(limiter), u64::from(max))
+    });
+    prop_oneof![variable, exponential]
+}
+
+proptest! {
+    /// Whatever the rate does over time, no minute holds more than its greatest value allows.
+    #[test]
+    fn r16_no_window_holds_more_than_the_greatest_rate(
+        (mut limiter, most) in any_limiter(),
+        pauses in prop::collection::vec(0u64..30_000_000, 1..300),
+    ) {
+        let mut now = Time::ZERO;
+        let mut taken: Vec<Time> = Vec::new();
+        for pause in pauses {
+            now = now + Span(if pause % 4 == 0 { pause } else { 0 });
+            limiter.advance(now);
+            if limiter.next(now).is_never() {
+                continue;
+            }
+            let at = limiter.take(now);
+            limiter.notified(at);
+            taken.push(at);
+            now = at;
+        }
+        for (i, first) in taken.iter().enumerate() {
+            let within = taken[i..].iter().take_while(|at| at.0 < first.0 + 60_000_000).count();
+            prop_assert!(within as u64 <= most + 1, "{within} in a minute, {most} allowed");
+        }
+    }
+}
