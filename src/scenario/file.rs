@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moment;
+use super::profile::Profile;
 use super::rules::{
     AbortRule, NotStarted, Order, RateFrom, Reached, Stages, Step, TimeoutFrom, Window,
 };
@@ -58,6 +59,9 @@ pub struct Campaign {
     /// A name for people; part of the results folder's name.
     #[schemars(length(min = 1))]
     pub name: String,
+    /// The platform whose behaviour fills in what is not given here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// Which of the matching devices are targeted.
     #[serde(default)]
     pub select: Select,

@@ -13,6 +13,7 @@ pub mod moments;
 mod overrides;
 mod path;
 mod problem;
+mod profile;
 mod read;
 pub mod rules;
 mod schema;
@@ -24,6 +25,7 @@ pub mod units;
 mod walk;
 
 pub use problem::{Problem, Problems};
+pub use profile::Profile;
 pub use read::{load, load_text, resolved};
 pub use schema::{explain, schema};
 

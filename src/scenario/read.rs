@@ -11,7 +11,7 @@ use super::findings::Findings;
 use super::path::Path;
 use super::problem::{Problem, Problems};
 use super::tree::{Node, Place};
-use super::{Loaded, files, overrides, schema, walk};
+use super::{Loaded, files, overrides, profile, schema, walk};
 
 /// Reads a scenario file with everything it refers to; `sets` are overrides `path=value`.
 ///
@@ -66,6 +66,7 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     // The whole file would be underlined where a table is missing.
     tree.place.span = 0..0;
     overrides::apply(findings, &mut tree);
+    profile::apply(&mut tree);
     walk::walk(findings, &tree, schema::root(), &Path::root());
     if !findings.problems.is_empty() {
         return None;

@@ -79,7 +79,8 @@ fn files_in(folder: &str, extension: &str) -> Vec<PathBuf> {
 }
 
 fn scenarios() -> Vec<PathBuf> {
-    let files = files_in("scenarios", "toml");
+    let mut files = files_in("scenarios", "toml");
+    files.extend(files_in("scenarios/platforms", "toml"));
     assert!(!files.is_empty(), "no scenarios found");
     files
 }

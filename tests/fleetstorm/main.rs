@@ -8,6 +8,7 @@ mod floors;
 mod golden;
 mod limits;
 mod policies;
+mod profiles;
 mod rules;
 mod runs;
 mod sweep;
