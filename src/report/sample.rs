@@ -52,7 +52,12 @@ pub fn scenario() -> Scenario {
     };
     Scenario {
         format: 1,
-        package: Package { version: "4.2.0".into(), size: None, delta: Default::default() },
+        package: Package {
+            version: "4.2.0".into(),
+            size: None,
+            needs_verification: false,
+            delta: Default::default(),
+        },
         campaign: toml::from_str(
             "name = 'gateway 4.1 -> 4.2'\nrate.constant = { rate = '100 /min', burst = 1 }",
         )

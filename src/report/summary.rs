@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::whole_fleet;
 use crate::model::{Span, Time};
 use crate::scenario::file::Scenario;
-use crate::scheduler::Entry;
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
+use crate::scheduler::{Entry, Verification};
 use crate::sim::outcome::{AbortOutcome, CohortOutcome, Ended, LatencyKind, Outcome, Tally};
 use crate::stats::Latency;
 
@@ -40,6 +40,9 @@ pub struct Summary {
     pub campaign_log: Vec<LogSummary>,
     /// What an abort rule's stop came to; null if none was met.
     pub abort: Option<AbortSummary>,
+    /// What a verify campaign makes of the package: "verified", "failed" or, with tasks
+    /// open, "needed"; null if the campaign verifies nothing.
+    pub verification: Option<String>,
     /// The campaign's tags at the end.
     pub tags: BTreeMap<String, String>,
     /// The whole fleet, under the name "all".
@@ -240,6 +243,7 @@ impl Summary {
             campaign_status: outcome.campaign.status.name().to_owned(),
             campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
             abort: outcome.campaign.abort.as_ref().map(AbortSummary::of),
+            verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
             fleet: CohortSummary::of(&whole_fleet(outcome)),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
@@ -300,6 +304,12 @@ impl CohortSummary {
                 .collect(),
         }
     }
+}
+
+/// R14.
+fn verification(outcome: &Outcome) -> Verification {
+    let total = outcome.total();
+    Verification::Needed.after(total.targeted, total.succeeded(), total.open())
 }
 
 impl LogSummary {

@@ -95,8 +95,12 @@ pub fn why_ended(summary: &Summary) -> String {
 }
 
 fn head(summary: &Summary) -> String {
+    let verified = match &summary.verification {
+        Some(verification) => format!("Package   verification {verification}\n"),
+        None => String::new(),
+    };
     format!(
-        "{}\n\nCampaign  {}\nTarget    {}, seed {}\nEnded     {}\n",
+        "{}\n\nCampaign  {}\nTarget    {}, seed {}\nEnded     {}\n{verified}",
         verdict(summary),
         summary.campaign,
         summary.target_version,

@@ -31,6 +31,7 @@ impl Checker<'_> {
         self.package();
         self.campaign();
         self.course();
+        self.verification();
         self.retry();
         self.fleet();
         for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
@@ -77,6 +78,27 @@ impl Checker<'_> {
                 self.refuse(&Path::of("campaign.select.list"), "must not be empty", help);
             }
             Select::All | Select::List(_) | Select::ListFile(_) => {}
+        }
+    }
+
+    /// R14: a package is rolled out once it is verified, on few devices.
+    fn verification(&mut self) {
+        /// As Alibaba has it.
+        const MOST: usize = 10;
+        let Scenario { package, campaign, fleet, .. } = self.scenario;
+        let listed = match &campaign.select {
+            Select::List(ids) => Some(ids.len()),
+            _ => fleet.devices.map(|devices| devices as usize),
+        };
+        let verify = Path::of("campaign.verify");
+        if campaign.verify && listed.is_none_or(|devices| devices > MOST) {
+            let help = "give them by name: select.list = [\"1\", \"2\"]";
+            self.refuse(&verify, "takes at most 10 devices", help);
+        }
+        if package.needs_verification && !campaign.verify {
+            let path = Path::of("package.needs_verification");
+            let help = "verify it first: campaign.verify = true, on at most 10 devices";
+            self.refuse(&path, "must be verified before it is rolled out", help);
         }
     }
 

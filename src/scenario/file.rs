@@ -47,6 +47,9 @@ pub struct Package {
     /// Size of the full image, e.g. "48 MiB". Needed where a cohort downloads over a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Bytes>,
+    /// It must be verified on a few devices before it is rolled out; not yet done.
+    #[serde(default)]
+    pub needs_verification: bool,
     /// Sizes of delta images by the version they start from; others load the full image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub delta: BTreeMap<String, Bytes>,
@@ -62,6 +65,9 @@ pub struct Campaign {
     /// The platform whose behaviour fills in what is not given here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// It verifies the package: on at most 10 devices, all of which must succeed.
+    #[serde(default)]
+    pub verify: bool,
     /// Which of the matching devices are targeted.
     #[serde(default)]
     pub select: Select,

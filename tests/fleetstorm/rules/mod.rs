@@ -4,6 +4,7 @@ mod campaign;
 mod consent;
 mod course;
 mod dispatch;
+mod machine;
 mod outcome;
 mod selection;
 mod states;

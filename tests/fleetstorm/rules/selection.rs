@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fleetstorm::model::DeviceId;
+use fleetstorm::scenario::load_text;
 use fleetstorm::scheduler::state::TaskState;
 use fleetstorm::scheduler::{DeviceList, Selection, percentage_cut};
 
@@ -15,6 +16,35 @@ const UNLIMITED: &str = "rate = 'unlimited'";
 fn two_versions(devices: u32, campaign: &str) -> String {
     scenario(devices, campaign, QUICK, "")
         .replace(r#"{ "1" = 1.0 }"#, r#"{ "1" = 0.5, "1.5" = 0.5 }"#)
+}
+
+#[test]
+fn r14_a_package_is_verified_when_all_of_a_few_devices_succeed() {
+    use fleetstorm::report::Summary;
+    use fleetstorm::scheduler::Verification;
+    let text = |package: &str, campaign: &str, fails: &str| {
+        let campaign = format!("rate = 'unlimited'\n{campaign}");
+        let cohort = format!("download.takes = '1 s'\nfails.flash = {fails}");
+        let text = scenario(100, &campaign, &cohort, "");
+        text.replace("version = \"2\"", &format!("version = \"2\"\n{package}"))
+    };
+    let verified = |fails: &str| {
+        let select = "verify = true\nselect.list = ['1', '2', '3']";
+        let loaded = load(&text("needs_verification = true", select, fails));
+        let outcome = simulate(&loaded, 1);
+        Summary::of(&loaded.scenario, &outcome).verification
+    };
+    assert_eq!(verified("0.0").as_deref(), Some("verified"));
+    assert_eq!(verified("1.0").as_deref(), Some("failed"));
+    assert!(!Verification::Needed.allows_rollout() && Verification::Verified.allows_rollout());
+    assert!(!Verification::Failed.allows_rollout() && Verification::NotNeeded.allows_rollout());
+    assert_eq!(Verification::Needed.after(3, 2, 1), Verification::Needed);
+    let refused = |package: &str, campaign: &str| {
+        let text = text(package, campaign, "0.0");
+        load_text("t.toml", &text, "".as_ref(), &[]).unwrap_err().to_string()
+    };
+    assert!(refused("needs_verification = true", "").contains("must be verified before"));
+    assert!(refused("", "verify = true").contains("at most 10 devices"));
 }
 
 #[test]
