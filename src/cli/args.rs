@@ -129,6 +129,16 @@ pub struct Run {
     /// Stop after this much virtual time, e.g. "14 d"; the same as --set run.until=SPAN.
     #[arg(long, value_name = "SPAN", env = "FLEETSTORM_UNTIL")]
     pub until: Option<String>,
+    /// Print the log of this device: every event and change of state, at its exact time.
+    #[arg(long, value_name = "ID", env = "FLEETSTORM_TRACE_DEVICE")]
+    pub trace_device: Option<String>,
+    /// Run in real time, to watch a campaign as it happens; the result is the same.
+    #[arg(long, env = "FLEETSTORM_REAL_TIME", value_parser = FalseyValueParser::new())]
+    pub real_time: bool,
+    /// Virtual seconds per second of real time.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "real_time",
+        env = "FLEETSTORM_TIME_SCALE", value_parser = time_scale)]
+    pub time_scale: f64,
     /// Write the results to this new folder instead of one in the results root.
     #[arg(short, long, value_name = "DIR", env = "FLEETSTORM_OUTPUT")]
     pub output: Option<PathBuf>,
@@ -199,6 +209,14 @@ pub struct New {
     /// List the templates.
     #[arg(long)]
     pub list: bool,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
+    match scale > 0.0 && scale.is_finite() {
+        true => Ok(scale),
+        false => Err("must be above 0, e.g. 600 for ten minutes in a second".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<String, String> {

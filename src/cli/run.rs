@@ -9,6 +9,7 @@ use super::args::Run;
 use super::progress::Meter;
 use super::signal;
 use super::terminal::{Terminal, Tone};
+use crate::model::DeviceId;
 use crate::report::files::sha256;
 use crate::report::folder::folder_name;
 use crate::report::manifest::{Manifest, cpus, peak_memory};
@@ -34,6 +35,14 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
             return Ok(Exit::Invalid);
         }
     };
+    let trace = match &arguments.trace_device {
+        None => None,
+        Some(name) => Some(
+            loaded
+                .device_named(name)
+                .with_context(|| format!("--trace-device {name}: the fleet has no such device"))?,
+        ),
+    };
     let resolved = scenario::resolved(&loaded.scenario);
     let start = jiff::Timestamp::now();
     let target = target(arguments, &loaded, &resolved, start)?;
@@ -42,7 +51,9 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     tracing::debug!(threads, seed = loaded.scenario.run.seed, "simulating");
 
     let clock = Instant::now();
-    let outcome = simulate(&loaded, threads, terminal).context("the simulation failed")?;
+    let pace = arguments.real_time.then_some(arguments.time_scale);
+    let outcome =
+        simulate(&loaded, threads, trace, pace, terminal).context("the simulation failed")?;
     let wall_s = clock.elapsed().as_secs_f64();
     tracing::debug!(wall_s, ended = outcome.ended.name(), "simulated");
 
@@ -68,6 +79,8 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     };
     let summary = Summary::of(&loaded.scenario, &outcome);
     let text = coloured(&text::render(&summary, &effort), &summary, terminal);
+    let log = arguments.trace_device.as_ref().map(|name| text::trace(name, &outcome.trace));
+    let text = log.map_or(text.clone(), |log| format!("{log}\n{text}"));
     let printed = terminal.print(&text);
     // Lost results are the worse news.
     written?;
@@ -106,10 +119,22 @@ fn target(
     Ok(Some(target))
 }
 
-fn simulate(loaded: &Loaded, threads: usize, terminal: &Terminal) -> std::io::Result<Outcome> {
+fn simulate(
+    loaded: &Loaded,
+    threads: usize,
+    trace: Option<DeviceId>,
+    pace: Option<f64>,
+    terminal: &Terminal,
+) -> std::io::Result<Outcome> {
     let mut meter = Meter::new(terminal);
     let mut progress = |progress| meter.show(progress);
-    let options = Options { threads: Some(threads), stop: &signal::STOP, progress: &mut progress };
+    let options = Options {
+        threads: Some(threads),
+        trace,
+        pace,
+        stop: &signal::STOP,
+        progress: &mut progress,
+    };
     let outcome = sim::run(loaded, options);
     meter.finish();
     outcome

@@ -87,6 +87,7 @@ pub fn two_cohorts() -> Outcome {
     };
     Outcome {
         campaign: campaign(),
+        trace: Vec::new(),
         ended: Ended::Until,
         end: Time(7_200_000_000),
         series: Series {
@@ -108,6 +109,7 @@ pub fn empty() -> Outcome {
     tally.states[TaskState::NotRequired.index()] = 7;
     Outcome {
         campaign: campaign(),
+        trace: Vec::new(),
         ended: Ended::AllFinal,
         end: Time::ZERO,
         cohorts: vec![CohortOutcome { name, devices: 7, tally }],

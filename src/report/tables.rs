@@ -8,6 +8,7 @@
 //! | `latencies.csv` | cohort or `all`, latency and quantile: its value |
 //! | `failures.csv` | cohort and reason: failed tasks and attempts |
 //! | `campaign.csv` | thing done to the campaign by operators, time and rules |
+//! | `trace.csv` | event of the traced device; only if one was asked for |
 //! | `cohorts.csv` | cohort or `all`: its main numbers |
 //!
 //! Rows that only add up others are left out, so sums over a column are right; `all` appears
@@ -32,6 +33,9 @@ pub fn write(files: &mut Files, outcome: &Outcome, fleet: &CohortOutcome) -> io:
     files.write("latencies.csv", |w| latencies(w, outcome, fleet))?;
     files.write("failures.csv", |w| failures(w, outcome))?;
     files.write("campaign.csv", |w| course(w, outcome))?;
+    if !outcome.trace.is_empty() {
+        files.write("trace.csv", |w| trace(w, outcome))?;
+    }
     files.write("cohorts.csv", |w| cohorts(w, outcome, fleet))
 }
 
@@ -129,6 +133,23 @@ fn course(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     for entry in &outcome.campaign.log {
         let refused = entry.refused.as_ref().map(ToString::to_string).unwrap_or_default();
         csv.write_record([&seconds(entry.at.0), entry.what, entry.status.name(), &refused])?;
+    }
+    csv.flush()
+}
+
+fn trace(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(w);
+    csv.write_record(["time_s", "event", "state", "alibaba", "quectel", "attempt", "online"])?;
+    for entry in &outcome.trace {
+        csv.write_record([
+            seconds(entry.at.0).as_str(),
+            entry.event,
+            entry.state.name(),
+            entry.state.alibaba().unwrap_or(""),
+            entry.state.quectel(),
+            &entry.attempt.to_string(),
+            if entry.online { "true" } else { "false" },
+        ])?;
     }
     csv.flush()
 }

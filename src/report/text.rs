@@ -7,7 +7,7 @@ use super::human::{bytes, counted, per_second, percent, thousands};
 use super::manifest::rate;
 use super::summary::{CohortSummary, LatencySummary, Summary};
 use crate::model::Span;
-use crate::sim::outcome::LatencyKind;
+use crate::sim::outcome::{LatencyKind, TraceEntry};
 
 /// What is not in the summary because it differs from run to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -211,6 +211,21 @@ fn cohorts(summary: &Summary) -> String {
             thousands(tasks.open),
             or(cohort.time_to_updated.p95_s, "-"),
         );
+    }
+    text
+}
+
+/// The log of a traced device.
+pub fn trace(name: &str, entries: &[TraceEntry]) -> String {
+    if entries.is_empty() {
+        return format!("Device {name} had no turn: nothing happened to it\n");
+    }
+    let at = format!("Device {}", shortened(name, 14));
+    let mut text = format!("{at:<24}{:<32}{:<24}{}\n", "event", "state since", "attempt");
+    for entry in entries {
+        let at = Span(entry.at.0).exact();
+        let state = entry.state.name();
+        let _ = writeln!(text, "  {at:<22}{:<32}{state:<24}{:>7}", entry.event, entry.attempt);
     }
     text
 }

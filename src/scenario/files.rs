@@ -289,6 +289,17 @@ impl Loaded {
     }
 
     /// The id of a device: from the inventory, or its number.
+    /// The device with this id.
+    pub fn device_named(&self, id: &str) -> Option<DeviceId> {
+        match &self.inventory {
+            Some(inventory) => {
+                let position = inventory.ids.iter().position(|known| known == id)?;
+                Some(DeviceId(position as u32))
+            }
+            None => Names::Counted(self.device_count()).find(id),
+        }
+    }
+
     pub fn device_name(&self, device: DeviceId) -> Cow<'_, str> {
         match &self.inventory {
             Some(inventory) => Cow::Borrowed(&inventory.ids[device.0 as usize]),

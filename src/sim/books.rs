@@ -8,6 +8,7 @@ use crate::scheduler::{Ready, TaskPolicy, TaskResult};
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
 use super::outcome::{Events, Tally};
+use super::trace::{TraceEntry, Tracer};
 use super::world::World;
 
 /// A shard without its devices' records.
@@ -39,6 +40,7 @@ pub struct Books<'w> {
     pub policy: TaskPolicy,
     /// Whether somebody wants to know of each result.
     pub wants_results: bool,
+    pub trace: Tracer,
     /// What became of tasks in the current tick.
     pub results: Vec<TaskResult>,
 }
@@ -62,6 +64,7 @@ impl<'w> Books<'w> {
             ended: 0,
             policy: world.policy,
             wants_results: false,
+            trace: Tracer::new(None),
             results: Vec::new(),
         }
     }
@@ -109,6 +112,20 @@ impl<'w> Books<'w> {
         self.ready.push(Ready { since: now, device, slot, period, lane, again });
     }
 
+    /// For the log: the device, which has no flight, was queued or requeued.
+    #[inline(always)]
+    pub fn note_queued(
+        &mut self,
+        device: DeviceId,
+        at: Time,
+        event: &'static str,
+        cause: QueueCause,
+    ) {
+        let online = cause != QueueCause::Offline;
+        let state = TaskState::Queued(cause);
+        self.trace.note(device, || TraceEntry { at, event, state, attempt: 0, online });
+    }
+
     /// Enters a timer, unless it lies beyond the end of the run.
     #[inline(always)]
     pub fn enter(&mut self, due: Time, entry: Entry) {
@@ -146,10 +163,12 @@ impl<'w> Books<'w> {
                 // R18: it waited aside and comes back.
                 self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
                 self.make_ready(slot, device, presence, now, false);
+                self.note_queued(device, now, "online", QueueCause::RateLimited);
             }
             (Stage::Ready, false) => {
                 presence.set_stage(Stage::Waiting);
                 self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
+                self.note_queued(device, now, "offline", QueueCause::Offline);
             }
             (Stage::Waiting, false) | (Stage::Ready, true) | (Stage::Pushed, _) => {
                 unreachable!("state and stage agree")

@@ -9,6 +9,7 @@ use super::books::Books;
 use super::calendar::{Entry, Kind};
 use super::outcome::{LatencyKind, MAX_ATTEMPT_COUNTED, Tally};
 use super::records::Flight;
+use super::trace::{self, TraceEntry};
 use super::world::World;
 
 /// A device with a task under way, where its records lie.
@@ -69,6 +70,7 @@ impl Books<'_> {
         active.flight.attempt = attempt;
         active.presence.set_stage(Stage::Pushed);
         self.events.pushes += 1;
+        self.note(active, now, "pushed");
         if before != after {
             self.moved(cohort, before, after);
             self.started += 1;
@@ -119,6 +121,8 @@ impl Books<'_> {
         let cohort = active.cohort();
         active.presence.flip(active.device, world.cohort(cohort), &world.streams);
         self.events.flips += 1;
+        let event = if active.presence.online() { "online" } else { "offline" };
+        self.note(active, now, event);
         match (active.presence.stage(), active.presence.online()) {
             (Stage::Waiting, true) => {
                 // R18, R26: it comes back to be tried again.
@@ -149,6 +153,7 @@ impl Books<'_> {
         let effect = task.handle(now, Input::Connected, &self.policy);
         attempt.connected(now, &luck);
         if effect == Effect::Repush && delivered {
+            self.note(active, now, "pushed again");
             self.tally(active.cohort()).repushes += 1;
         }
     }
@@ -182,6 +187,7 @@ impl Books<'_> {
             }
             Some(Report::Rested) => {
                 self.events.timers += 1;
+                self.note(active, now, "poll, answer or retry is due");
                 self.wake(active, now);
                 return self.fate(active);
             }
@@ -191,6 +197,7 @@ impl Books<'_> {
             }
             Some(Report::Silence) => {
                 self.events.phases += 1;
+                self.note(active, now, "bricked");
                 self.tally(active.cohort()).bricked += 1;
             }
         }
@@ -220,7 +227,22 @@ impl Books<'_> {
         if effect == Effect::Late {
             self.tally(cohort).late_reports += 1;
         }
+        self.note(active, now, trace::event(input));
         effect
+    }
+
+    /// For the log of a traced device.
+    #[inline(always)]
+    pub fn note(&mut self, active: &Active, at: Time, event: &'static str) {
+        self.trace.note(active.device, || {
+            let (task, online) = (&active.flight.task, active.presence.online());
+            let waits = active.presence.stage() == Stage::Waiting;
+            let state = match task.state() {
+                TaskState::Queued(_) if waits => TaskState::Queued(QueueCause::Offline),
+                state => state,
+            };
+            TraceEntry { at, event, state, attempt: task.attempt(), online }
+        });
     }
 
     #[inline(always)]

@@ -16,6 +16,7 @@ mod sampler;
 mod setup;
 mod shard;
 mod ticks;
+mod trace;
 mod world;
 
 pub use run::{Options, Progress, run};

@@ -8,6 +8,7 @@ use crate::scheduler::state::{QueueCause, TaskState};
 use super::books::Books;
 use super::flights::Fate;
 use super::shard::Shard;
+use super::trace::TraceEntry;
 
 impl Shard<'_> {
     /// Carries out an order at the beginning of a tick, `now`.
@@ -63,6 +64,10 @@ impl Shard<'_> {
                 Stage::Idle | Stage::Pushed => return,
             };
             if which(state, false) {
+                let device = self.records.device(slot);
+                let (event, online) = ("ended by the campaign", presence.online());
+                let entry = TraceEntry { at: now, event, state: to, attempt: 0, online };
+                self.books.trace.note(device, || entry);
                 self.books.end(cohort, state, to);
                 self.release(slot);
             }
@@ -80,6 +85,7 @@ impl Shard<'_> {
         task.end(to);
         active.flight.attempt.withdraw();
         active.presence.set_stage(Stage::Pushed);
+        self.books.note(&active, now, "ended by the campaign");
         let over = active.flight.attempt.is_over();
         let offline = matches!(state, TaskState::Queued(_)) && stage == Stage::Waiting;
         let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
@@ -109,6 +115,7 @@ impl Shard<'_> {
             return;
         }
         active.flight.task.requeue();
+        self.books.note(&active, now, "queued once more");
         let online = active.presence.online();
         let cause =
             if online || world.polls { QueueCause::RateLimited } else { QueueCause::Offline };

@@ -5,6 +5,8 @@ use crate::scheduler::state::{CampaignStatus, FailureReason, STATES, TaskState};
 use crate::scheduler::{Abort, Entry};
 use crate::stats::Latency;
 
+pub use super::trace::TraceEntry;
+
 /// The result of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
@@ -19,6 +21,8 @@ pub struct Outcome {
     pub versions: Vec<(String, u64)>,
     pub events: Events,
     pub campaign: CampaignOutcome,
+    /// The log of the traced device, if there is one.
+    pub trace: Vec<TraceEntry>,
 }
 
 /// What became of the campaign itself.

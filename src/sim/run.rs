@@ -19,12 +19,17 @@ use super::records::{Records, split};
 use super::sampler::Sampler;
 use super::setup::{self, Targets};
 use super::shard::{Listed, Shard};
+use super::trace::{TraceEntry, Tracer};
 use super::world::World;
 
 /// How to run, as opposed to what: none of it changes the result.
 pub struct Options<'a> {
     /// Threads; none: as many as the machine has cores.
     pub threads: Option<usize>,
+    /// The device to keep a log of.
+    pub trace: Option<DeviceId>,
+    /// Virtual seconds per second of wall time; none: as fast as it goes.
+    pub pace: Option<f64>,
     /// Set it to end the run early, with what it has so far.
     pub stop: &'a AtomicBool,
     /// Called a few times per second.
@@ -58,7 +63,7 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
     let campaign = plan::campaign(loaded, &world, &targets);
     let timeline = plan::timeline(loaded);
     let wants_results = campaign.needs_results() || timeline.has_conditions();
-    let shards = shards(&world, &targets, threads, wants_results)?;
+    let shards = shards(&world, &targets, threads, wants_results, options.trace)?;
     let every = loaded.scenario.run.sample_every.map(|span| sample_ticks(&world, span));
     let gate = Gate::new(threads);
     std::thread::scope(|scope| {
@@ -104,12 +109,14 @@ fn shards<'w>(
     targets: &Targets,
     threads: usize,
     wants_results: bool,
+    trace: Option<DeviceId>,
 ) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
     let count = world.devices.count();
     let shard = |at: usize| {
         let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;
         let mut shard = Shard::new(world, records);
         shard.books.wants_results = wants_results;
+        shard.books.trace = Tracer::new(trace);
         for (tally, targeted) in shard.books.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
             tally.states[world.first_state().index()] = *targeted;
@@ -238,7 +245,9 @@ impl Coordinator<'_, '_, '_> {
         let mut tick = 0;
         let mut reported = Instant::now();
         let mut boundaries = 0u64;
+        let began = Instant::now();
         let ended = loop {
+            self.keep_pace(began, tick);
             self.decide(tick);
             self.turn_out(tick);
             let load = self.load_at(tick);
@@ -250,12 +259,30 @@ impl Coordinator<'_, '_, '_> {
             self.sample(next);
             tick = next;
             boundaries += 1;
-            if boundaries.is_multiple_of(64) && reported.elapsed() > Duration::from_millis(100) {
+            if (boundaries.is_multiple_of(64) || self.options.pace.is_some())
+                && reported.elapsed() > Duration::from_millis(100)
+            {
                 reported = Instant::now();
                 self.report(tick);
             }
         };
         self.finish(tick, ended, targets)
+    }
+
+    /// In real time: waits until the tick has come.
+    fn keep_pace(&self, began: Instant, tick: u64) {
+        /// How soon a stop is noticed.
+        const NAP: Duration = Duration::from_millis(50);
+        let Some(pace) = self.options.pace else { return };
+        let due =
+            began + Duration::from_secs_f64(self.world.ticks.start(tick).as_secs_f64() / pace);
+        while !self.options.stop.load(Ordering::Relaxed) {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(NAP));
+        }
     }
 
     /// Does at the beginning of `tick` what results, time and operators ask for.
@@ -470,8 +497,10 @@ impl Coordinator<'_, '_, '_> {
                 tally: Tally::default(),
             })
             .collect();
+        let mut trace: Vec<TraceEntry> = Vec::new();
         for shard in self.shards {
             let mut shard = lock(shard);
+            trace.append(&mut shard.books.trace.entries);
             events.merge(&shard.events_before(end));
             for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
@@ -498,7 +527,7 @@ impl Coordinator<'_, '_, '_> {
         let mut sampler = self.sampler;
         sampler.advance(ticks.of(end), |tick| ticks.start(tick), &rows, &versions);
         let series: Series = sampler.finish(end, &rows, &versions);
-        Outcome { ended, end, cohorts, series, versions: versions_at_end, events, campaign }
+        Outcome { ended, end, cohorts, series, versions: versions_at_end, events, campaign, trace }
     }
 }
 

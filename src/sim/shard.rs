@@ -339,6 +339,8 @@ impl<'w> Shard<'w> {
         let cohort = self.books.world.cohort_of(device);
         self.books.tally(cohort).turns += 1;
         self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
+        let now = self.books.world.ticks.start(self.tick);
+        self.books.note_queued(device, now, "turn, waits aside", QueueCause::Offline);
         if let Some(slot) = self.first_touch(device) {
             let presence = self.records.presence(slot);
             presence.set_stage(Stage::Waiting);

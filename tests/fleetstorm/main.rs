@@ -12,3 +12,4 @@ mod profiles;
 mod rules;
 mod runs;
 mod sweep;
+mod trace;

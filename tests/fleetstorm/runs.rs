@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use fleetstorm::model::DeviceId;
 use fleetstorm::report::{Input, Target, write_results};
 use fleetstorm::scenario::{self, Loaded};
 use fleetstorm::sim::outcome::{Outcome, Tally};
@@ -38,9 +39,20 @@ pub fn load(text: &str) -> Loaded {
 }
 
 pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
+    simulate_with(loaded, threads, None, None)
+}
+
+/// As [`simulate`], with the log of a device, or at so many times the speed of the wall clock.
+pub fn simulate_with(
+    loaded: &Loaded,
+    threads: usize,
+    trace: Option<DeviceId>,
+    pace: Option<f64>,
+) -> Outcome {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: Some(threads), stop: &stop, progress: &mut progress };
+    let options =
+        Options { threads: Some(threads), trace, pace, stop: &stop, progress: &mut progress };
     sim::run(loaded, options).expect("memory for the fleet")
 }
 
