@@ -105,7 +105,8 @@ pub struct Campaign {
     /// Pushes leave only in this daily window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// Pushes leave only at multiples of this on the wall clock, e.g. "10 min".
+    /// Pushes leave only at multiples of this on the wall clock, e.g. "10 min", counted from
+    /// midnight (UTC) of the run's first day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Span>,
     /// How an offer reaches a device.

@@ -226,7 +226,8 @@ fn openings(loaded: &Loaded, zone: &str) -> Openings {
         windows(window.from, window.to, &zone, run.date, run.until)
     });
     let marks = campaign.marks.map(|every| {
-        let past = (run.date.0 as u64).wrapping_mul(1_000_000) % every.0;
+        // Counted from midnight of the run's first day in UTC.
+        let past = (run.date.0 as u64 % 86_400 * 1_000_000) % every.0;
         Marks { first: Time((every.0 - past) % every.0), every }
     });
     Openings::new(windows, marks)

@@ -356,3 +356,72 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Whatever operators do: nothing leaves outside its window, beyond its stage, beyond its
+    /// rate, or while the campaign is not active; and counters only grow.
+    #[test]
+    fn r15_nothing_leaves_while_it_must_not(
+        steps in prop::collection::vec((0usize..4, 0u64..86_000), 0..8),
+        open in 0u64..20,
+        hours in 1u64..5,
+        first_phase in 1u64..50,
+        second_at in 1u64..20,
+        marks: bool,
+        needs_permit: bool,
+        seed in 0u64..1_000,
+    ) {
+        let close = open + hours;
+        let acts = ["'suspend'", "'resume'", "'retry-failed'", "{ cancel-states = ['notified'] }"];
+        let campaign = format!(
+            "rate.constant = {{ rate = '1 /min', burst = 10 }}\n\
+             window = {{ from = '{open:02}:00', to = '{close:02}:00' }}\nfinish = '23 h'\n\
+             {}retry = {{ count = 2, interval = '10 min', needs_permit = {needs_permit} }}\n\
+             stages.phases = [{{ percent = {first_phase} }}, \
+             {{ at = '{second_at} h', percent = 100 }}]",
+            if marks { "marks = '7 min'\n" } else { "" },
+        );
+        let cohort = "fails.flash = 0.3\ndownload.takes.exponential.mean = '10 min'\n\
+            online.renewal = { on.exponential.mean = '1 h', off.exponential.mean = '1 h' }";
+        let run = format!("until = '1 d'\nsample_every = '1 s'\nseed = {seed}\n");
+        let mut sorted = steps.clone();
+        sorted.sort_by_key(|(_, at)| *at);
+        let steps: String = sorted
+            .iter()
+            .map(|(act, at)| format!("[[operator]]\nat = '{at} s'\naction = {}\n", acts[*act]))
+            .collect();
+        let text = format!("{}{steps}", scenario(400, &campaign, cohort, &run));
+        let loaded = load(&text);
+        let outcome = super::super::runs::simulate(&loaded, 1);
+        let mut status = CampaignStatus::Active;
+        let mut log = outcome.campaign.log.iter().peekable();
+        let (mut last_minute, mut first_pushes) = (Vec::new(), 0);
+        for second in 1..outcome.series.rows.len().min(86_400) {
+            // The row at an instant shows what was before it.
+            let begin = Time((second as u64 - 1) * 1_000_000);
+            while let Some(entry) = log.next_if(|entry| entry.at <= begin) {
+                status = entry.status;
+            }
+            let (before, after) = (&outcome.series.rows[second - 1], &outcome.series.rows[second]);
+            prop_assert!(after.pushes >= before.pushes && after.retries >= before.retries);
+            prop_assert!(after.late_reports >= before.late_reports);
+            let pushes = after.pushes - before.pushes;
+            let retries = after.retries - before.retries;
+            first_pushes += pushes - retries;
+            last_minute.push(if needs_permit { pushes } else { pushes - retries });
+            if pushes == 0 {
+                continue;
+            }
+            let hour = begin.0 as f64 / 3.6e9;
+            prop_assert!(status == CampaignStatus::Active, "{} at {begin:?}", status.name());
+            prop_assert!(open as f64 <= hour && hour < close as f64, "at {hour} h");
+            let reach = if hour >= second_at as f64 { 400 } else { 4 * first_phase };
+            prop_assert!(first_pushes <= reach, "{first_pushes} of {reach} at {hour} h");
+            let window: u64 = last_minute.iter().rev().take(60).sum();
+            prop_assert!(window <= 12, "{window} in a minute");
+            prop_assert!(!marks || begin.0 % (7 * 60_000_000) == 0, "off the marks at {begin:?}");
+        }
+    }
+}
