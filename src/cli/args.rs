@@ -135,8 +135,8 @@ pub struct Run {
     /// Run in real time, to watch a campaign as it happens; the result is the same.
     #[arg(long, env = "FLEETSTORM_REAL_TIME", value_parser = FalseyValueParser::new())]
     pub real_time: bool,
-    /// Virtual seconds per second of real time.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "real_time",
+    /// Virtual seconds per second of real time, with --real-time.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0,
         env = "FLEETSTORM_TIME_SCALE", value_parser = time_scale)]
     pub time_scale: f64,
     /// Write the results to this new folder instead of one in the results root.

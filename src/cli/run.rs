@@ -37,11 +37,11 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     };
     let trace = match &arguments.trace_device {
         None => None,
-        Some(name) => Some(
-            loaded
-                .device_named(name)
-                .with_context(|| format!("--trace-device {name}: the fleet has no such device"))?,
-        ),
+        Some(name) => Some(loaded.device_named(name).with_context(|| {
+            let last = loaded.device_count().saturating_sub(1);
+            let last = loaded.device_name(DeviceId(last));
+            format!("--trace-device {name:?}: the fleet has no such device; its last is {last:?}")
+        })?),
     };
     let resolved = scenario::resolved(&loaded.scenario);
     let start = jiff::Timestamp::now();

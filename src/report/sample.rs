@@ -27,7 +27,7 @@ fn campaign() -> CampaignOutcome {
     CampaignOutcome {
         status: CampaignStatus::Completed,
         log: Vec::new(),
-        abort: None,
+        aborts: Vec::new(),
         tags: Vec::new(),
     }
 }

@@ -38,8 +38,8 @@ pub struct Summary {
     pub campaign_status: String,
     /// What operators and rules did to the campaign, in order.
     pub campaign_log: Vec<LogSummary>,
-    /// What an abort rule's stop came to; null if none was met.
-    pub abort: Option<AbortSummary>,
+    /// What came of the abort rules that were met.
+    pub aborts: Vec<AbortSummary>,
     /// What a verify campaign makes of the package: "verified", "failed" or, with tasks
     /// open, "needed"; null if the campaign verifies nothing.
     pub verification: Option<String>,
@@ -83,7 +83,7 @@ pub struct AbortSummary {
     pub acted_s: f64,
     /// Devices that had been pushed by then: exposed to the package.
     pub exposed: u64,
-    /// Devices that failed after that.
+    /// Devices that failed after that, until the end of the run.
     pub overshoot: u64,
 }
 
@@ -242,7 +242,7 @@ impl Summary {
             },
             campaign_status: outcome.campaign.status.name().to_owned(),
             campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
-            abort: outcome.campaign.abort.as_ref().map(AbortSummary::of),
+            aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
             fleet: CohortSummary::of(&whole_fleet(outcome)),

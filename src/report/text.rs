@@ -30,7 +30,7 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.fleet.conservation.failed > 0 {
         sections.push(failures(&summary.fleet));
     }
-    if !summary.campaign_log.is_empty() || summary.abort.is_some() {
+    if !summary.campaign_log.is_empty() || !summary.aborts.is_empty() {
         sections.push(course(summary));
     }
     if summary.cohorts.len() > 1 {
@@ -81,11 +81,15 @@ pub fn why_ended(summary: &Summary) -> String {
             )
         }
         "nothing-left" => {
-            let verb = if open == 1 { "never reports" } else { "never report" };
-            format!(
-                "nothing is left to happen after {end}: {} {verb} again",
-                counted(open, "device")
-            )
+            let queued = summary.fleet.alibaba["QUEUED"] + summary.fleet.alibaba["CONFIRM"];
+            let mut parts = Vec::new();
+            if open > queued {
+                parts.push(format!("{} will never report again", counted(open - queued, "device")));
+            }
+            if queued > 0 {
+                parts.push(format!("{} will never be pushed", counted(queued, "device")));
+            }
+            format!("nothing is left to happen after {end}: {}", parts.join(", "))
         }
         _ => format!(
             "interrupted at {end} with {} still open: PARTIAL RESULT",
@@ -240,13 +244,14 @@ fn course(summary: &Summary) -> String {
             Some(why) => format!("refused: {why}"),
             None => entry.status.clone(),
         };
-        let _ = writeln!(text, "  {:<16}{:<18}{status}", span(entry.at_s), entry.what);
+        let at = Span::from_secs_f64(entry.at_s).exact();
+        let _ = writeln!(text, "  {at:<16}{:<18}{status}", entry.what);
     }
     if summary.campaign_log.len() > SHOWN {
         let more = summary.campaign_log.len() - SHOWN;
         let _ = writeln!(text, "  … {more} more in campaign.csv");
     }
-    if let Some(abort) = &summary.abort {
+    for abort in &summary.aborts {
         let _ = writeln!(
             text,
             "Abort rule {} was met after {}, with {} of {} finished failed.\n\
@@ -337,7 +342,7 @@ mod tests {
         assert_eq!(end(Ended::Until), "run.until was reached at 2 h with 45 tasks still open");
         assert_eq!(
             end(Ended::NothingLeft),
-            "nothing is left to happen after 2 h: 45 devices never report again"
+            "nothing is left to happen after 2 h: 45 devices will never be pushed"
         );
         assert_eq!(
             end(Ended::Interrupted),

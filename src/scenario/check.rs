@@ -86,14 +86,20 @@ impl Checker<'_> {
         /// As Alibaba has it.
         const MOST: usize = 10;
         let Scenario { package, campaign, fleet, .. } = self.scenario;
-        let listed = match &campaign.select {
-            Select::List(ids) => Some(ids.len()),
-            _ => fleet.devices.map(|devices| devices as usize),
+        let devices = fleet.devices.map(|devices| devices as usize);
+        let most = match (&campaign.select, campaign.whitelist.len()) {
+            (Select::List(ids), _) => Some(ids.len()),
+            (Select::Percent(percent), 0) => {
+                devices.map(|devices| (devices as f64 * percent / 100.0) as usize)
+            }
+            (_, 0) => devices,
+            (_, listed) => Some(listed),
         };
         let verify = Path::of("campaign.verify");
-        if campaign.verify && listed.is_none_or(|devices| devices > MOST) {
+        if campaign.verify && most.is_none_or(|devices| devices > MOST) {
             let help = "give them by name: select.list = [\"1\", \"2\"]";
-            self.refuse(&verify, "takes at most 10 devices", help);
+            let found = most.map_or("any number".to_owned(), |devices| devices.to_string());
+            self.refuse(&verify, &format!("takes at most 10 devices, not {found}"), help);
         }
         if package.needs_verification && !campaign.verify {
             let path = Path::of("package.needs_verification");

@@ -169,7 +169,7 @@ pub enum PushRate {
         #[serde(default = "one")]
         burst: u32,
     },
-    /// At most `pushes` in each window, counted from the start of the campaign.
+    /// At most `pushes` in each window, counted from the start of the run.
     FixedWindow {
         /// Most pushes in one window.
         #[schemars(range(min = 1))]

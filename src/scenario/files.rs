@@ -288,7 +288,6 @@ impl Loaded {
         }
     }
 
-    /// The id of a device: from the inventory, or its number.
     /// The device with this id.
     pub fn device_named(&self, id: &str) -> Option<DeviceId> {
         match &self.inventory {
@@ -300,6 +299,7 @@ impl Loaded {
         }
     }
 
+    /// The id of a device: from the inventory, or its number.
     pub fn device_name(&self, device: DeviceId) -> Cow<'_, str> {
         match &self.inventory {
             Some(inventory) => Cow::Borrowed(&inventory.ids[device.0 as usize]),

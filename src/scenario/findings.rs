@@ -114,7 +114,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// "did you mean `a`? known are a, b"; long lists are cut.
 pub fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    const LISTED: usize = 16;
+    const LISTED: usize = 32;
     let known: Vec<&str> = known.into_iter().collect();
     if known.is_empty() {
         return None;

@@ -148,6 +148,8 @@ pub enum Order {
     Retry {
         devices: Option<Vec<DeviceId>>,
     },
+    /// The campaign is active from now on.
+    Activate,
     /// Users have agreed (R19).
     Confirm {
         devices: Vec<DeviceId>,
@@ -191,7 +193,7 @@ pub struct Campaign {
     tags: Vec<(String, String)>,
     /// Canceled, but with the tasks it has.
     goes_on: bool,
-    abort: Option<Abort>,
+    aborts: Vec<Abort>,
     orders: Vec<Order>,
     log: Vec<Entry>,
 }
@@ -217,7 +219,7 @@ impl Campaign {
             counts: Counts { total, ..Counts::default() },
             tags: Vec::new(),
             goes_on: false,
-            abort: None,
+            aborts: Vec::new(),
             orders: Vec::new(),
             log: Vec::new(),
         };
@@ -238,9 +240,9 @@ impl Campaign {
         &self.tags
     }
 
-    /// What its abort came to, if it was aborted.
-    pub fn abort(&self) -> Option<&Abort> {
-        self.abort.as_ref()
+    /// What the rules that were met came to; each is met once.
+    pub fn aborts(&self) -> &[Abort] {
+        &self.aborts
     }
 
     /// What was done to it, in order.
@@ -295,6 +297,7 @@ impl Campaign {
     pub fn advance(&mut self, now: Time) {
         if self.status == CampaignStatus::Scheduled && self.policy.start <= now {
             self.enter(CampaignStatus::Active, now, "start");
+            self.orders.push(Order::Activate);
         }
         if !self.status.is_over() && self.status != CampaignStatus::Draft {
             if self.policy.finish <= now {
@@ -321,30 +324,35 @@ impl Campaign {
             self.check_abort(result.at);
         }
         self.dispatcher.limiter.succeeded(self.counts.succeeded, now);
-        if let Some(abort) = self.abort.filter(|abort| abort.acted.is_never()) {
-            self.act_on(abort, now);
+        for at in 0..self.aborts.len() {
+            if self.aborts[at].acted.is_never() {
+                self.act_on(at, now);
+            }
         }
     }
 
     fn check_abort(&mut self, at: Time) {
-        if self.abort.is_some() || self.status.is_over() {
+        if self.status.is_over() {
             return;
         }
-        if let Some(rule) = self.policy.abort.iter().position(|rule| rule.is_met(&self.counts)) {
-            let counts = self.counts;
-            self.abort = Some(Abort {
-                rule,
-                met: at,
-                met_counts: counts,
-                acted: Time::NEVER,
-                acted_counts: counts,
-            });
+        let counts = self.counts;
+        for (rule, abort) in self.policy.abort.iter().enumerate() {
+            if abort.is_met(&counts) && self.aborts.iter().all(|abort| abort.rule != rule) {
+                let acted = Time::NEVER;
+                let (met_counts, acted_counts) = (counts, counts);
+                self.aborts.push(Abort { rule, met: at, met_counts, acted, acted_counts });
+            }
         }
     }
 
-    fn act_on(&mut self, abort: Abort, now: Time) {
-        self.abort = Some(Abort { acted: now, acted_counts: self.counts, ..abort });
-        match self.policy.abort[abort.rule].action {
+    fn act_on(&mut self, at: usize, now: Time) {
+        let abort = &mut self.aborts[at];
+        (abort.acted, abort.acted_counts) = (now, self.counts);
+        let action = self.policy.abort[abort.rule].action;
+        if self.status.is_over() {
+            return;
+        }
+        match action {
             AbortAction::Suspend if self.status == CampaignStatus::Active => {
                 self.enter(CampaignStatus::Suspended, now, "abort");
             }
@@ -385,10 +393,8 @@ impl Campaign {
             }
             Action::Activate => {
                 self.allow(self.status == CampaignStatus::Draft)?;
-                self.status = match self.policy.start <= now {
-                    true => CampaignStatus::Active,
-                    false => CampaignStatus::Scheduled,
-                };
+                self.status = CampaignStatus::Scheduled;
+                self.advance(now);
             }
             Action::Suspend => {
                 self.support(self.policy.can_suspend)?;
@@ -436,7 +442,7 @@ impl Campaign {
                 self.orders.push(Order::Confirm { devices });
             }
             Action::SetRate(change) => {
-                self.allow(self.is_running() || self.status == CampaignStatus::Scheduled)?;
+                self.allow(!self.status.is_over())?;
                 self.dispatcher.limiter.change(change, now)?;
             }
             Action::SetTags(tags) => {

@@ -180,7 +180,9 @@ impl Dispatcher {
         if self.enrols && lists && self.turns < self.reach {
             return now;
         }
-        let permit = self.next_permit(now);
+        let free = !self.retries_need_permit
+            && (ready || self.lanes.iter().any(|lane| !lane.again.is_empty()));
+        let permit = if free { now } else { self.next_permit(now) };
         let openings = self.lanes.iter().filter(|lane| waits(lane)).map(|lane| &lane.openings);
         openings.map(|openings| openings.next(permit).0).min().unwrap_or(Time::NEVER)
     }
@@ -247,9 +249,11 @@ impl Dispatcher {
         let mut turns = 0;
         for lane in &mut self.lanes {
             while self.turns < self.reach && turns < limit {
-                let Some(device) = lane.list.next_device() else { break };
-                fleet.take(Turn::Enrol { device });
+                let Some((device, is_withdrawn)) = lane.list.next_device() else { break };
                 self.turns += 1;
+                if !is_withdrawn {
+                    fleet.take(Turn::Enrol { device });
+                }
                 turns += 1;
             }
         }
@@ -309,11 +313,16 @@ impl Dispatcher {
                 return true;
             }
         }
-        if self.turns >= self.reach || *slots == 0 || self.enrols {
-            return false;
-        }
-        let Some(device) = lane.list.next_device() else { return false };
-        self.turns += 1;
+        let device = loop {
+            if self.turns >= self.reach || *slots == 0 || self.enrols {
+                return false;
+            }
+            let Some((device, is_withdrawn)) = lane.list.next_device() else { return false };
+            self.turns += 1;
+            if !is_withdrawn {
+                break device;
+            }
+        };
         if let Some(later) = lane.list.ahead(FORESIGHT) {
             fleet.expect_listed(later);
         }

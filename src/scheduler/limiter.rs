@@ -132,7 +132,7 @@ impl Limiter {
             }
             (Limiter::Variable(variable), RateChange::Variable(table)) => {
                 variable.table = table.into();
-                variable.next = 0;
+                (variable.next, variable.paused) = (0, true);
                 variable.advance(now);
             }
             (Limiter::Exponential(exponential), RateChange::Exponential { base, max }) => {
@@ -228,11 +228,16 @@ impl Exponential {
 
     #[cold]
     fn step(&mut self, steps: u64, now: Time) {
+        let before = self.gcra.rate;
         for _ in 0..steps {
             if self.rate >= self.max {
                 break;
             }
             self.rate = (self.rate * self.factor / 10).min(self.max);
+        }
+        // Setting a rate rounds the pace once, so it is not done in vain.
+        if before == millionths_per_minute(self.rate) {
+            return;
         }
         self.gcra.set_rate(millionths_per_minute(self.rate), now);
     }
@@ -305,7 +310,8 @@ impl Gcra {
     /// Goes over to another rate at `now`; the bucket keeps what it holds, so that no window
     /// of time grants more than either rate and the burst allow.
     fn set_rate(&mut self, rate: EventRate, now: Time) {
-        let owed = self.tat.us.saturating_sub(now.0) as f64;
+        let owed =
+            self.tat.us.saturating_sub(now.0) as f64 + f64::from(u8::from(self.tat.part > 0));
         let interval = |rate: EventRate| rate.per_us as f64 / rate.count as f64;
         let owed = (owed * interval(rate) / interval(self.rate)).ceil();
         let mut gcra = Gcra::new(rate, self.burst);

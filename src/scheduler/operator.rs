@@ -44,7 +44,11 @@ impl Count {
 
 impl Timeline {
     /// Steps of one instant are done in the order given.
-    pub fn new(steps: Vec<(Trigger, Action)>) -> Timeline {
+    pub fn new(mut steps: Vec<(Trigger, Action)>) -> Timeline {
+        steps.sort_by_key(|(trigger, _)| match trigger {
+            Trigger::At(at) => *at,
+            Trigger::When { .. } => Time::NEVER,
+        });
         Timeline { steps }
     }
 

@@ -9,6 +9,8 @@ pub struct Selection {
     next: u64,
     /// Which listed devices are targeted; none: all of them.
     targeted: Option<Box<[u64]>>,
+    /// Which of them are to be passed over; none: nobody.
+    withdrawn: Option<Box<[u64]>>,
 }
 
 /// Devices in push order.
@@ -46,7 +48,7 @@ impl DeviceList {
 impl Selection {
     /// `targeted` holds one bit per position of the list, lowest bit first; none: every one.
     pub fn new(list: DeviceList, targeted: Option<Box<[u64]>>) -> Selection {
-        Selection { list, next: 0, targeted }
+        Selection { list, next: 0, targeted, withdrawn: None }
     }
 
     #[inline(always)]
@@ -61,14 +63,14 @@ impl Selection {
         (position < self.list.len()).then(|| self.list.at(position))
     }
 
-    /// The next targeted device.
+    /// The next targeted device, and whether it was withdrawn.
     #[inline(always)]
-    pub fn next_device(&mut self) -> Option<DeviceId> {
+    pub fn next_device(&mut self) -> Option<(DeviceId, bool)> {
         while !self.is_exhausted() {
             let position = self.next;
             self.next += 1;
             if self.is_targeted(position) {
-                return Some(self.list.at(position));
+                return Some((self.list.at(position), self.is_withdrawn(position)));
             }
         }
         None
@@ -83,13 +85,23 @@ impl Selection {
                 devices.iter().position(|d| *d == device).map_or(length, |at| at as u64)
             }
         };
-        if position < self.next || position >= length || !self.is_targeted(position) {
+        if position < self.next
+            || position >= length
+            || !self.is_targeted(position)
+            || self.is_withdrawn(position)
+        {
             return false;
         }
-        let everyone = || vec![u64::MAX; length.div_ceil(64) as usize].into();
-        let bits = self.targeted.get_or_insert_with(everyone);
-        bits[(position / 64) as usize] &= !(1 << (position % 64));
+        let nobody = || vec![0; length.div_ceil(64) as usize].into();
+        let bits = self.withdrawn.get_or_insert_with(nobody);
+        bits[(position / 64) as usize] |= 1 << (position % 64);
         true
+    }
+
+    #[inline(always)]
+    fn is_withdrawn(&self, position: u64) -> bool {
+        let bit = |bits: &[u64]| bits[(position / 64) as usize] >> (position % 64) & 1 == 1;
+        self.withdrawn.as_ref().is_some_and(|bits| bit(bits))
     }
 
     #[inline(always)]

@@ -40,6 +40,8 @@ pub struct Group {
     pub error: u32,
     pub succeeded: u64,
     pub failed: u64,
+    /// The campaign was suspended for it; that happens once.
+    pub stopped: bool,
 }
 
 /// What a group's percentages are of.
@@ -68,8 +70,7 @@ impl GroupOf {
     }
 }
 
-/// Sizes of consecutive parts from cumulative percentages in thousandths; rounded down, the
-/// last part takes what is left.
+/// Cumulative sizes from cumulative percentages in thousandths, rounded down.
 pub fn cumulative_sizes(thousandths: impl Iterator<Item = u32>, total: u64) -> Vec<u64> {
     let share = |part: u32| (u128::from(total) * u128::from(part) / 100_000) as u64;
     thousandths.map(share).collect()
@@ -77,10 +78,13 @@ pub fn cumulative_sizes(thousandths: impl Iterator<Item = u32>, total: u64) -> V
 
 impl Groups {
     pub fn new(groups: Vec<Group>, of: GroupOf, denominator: GroupDenominator) -> Groups {
-        Groups { groups, of, denominator, current: 0 }
+        let mut groups = Groups { groups, of, denominator, current: 0 };
+        // A first group without devices holds nobody up.
+        groups.advance();
+        groups
     }
 
-    /// Takes note of a result; whether its group has failed too often.
+    /// Takes note of a result; whether its group has now failed too often.
     fn hear(&mut self, device: DeviceId, state: TaskState) -> bool {
         let at = self.of.group(device);
         let group = &mut self.groups[at];
@@ -92,7 +96,8 @@ impl Groups {
             GroupDenominator::Total => group.size,
             GroupDenominator::Finished => group.succeeded + group.failed,
         };
-        group.failed * 100 > u64::from(group.error) * denominator
+        let too_many = group.failed * 100 > u64::from(group.error) * denominator;
+        too_many && !std::mem::replace(&mut group.stopped, too_many)
     }
 
     /// Starts the next groups as long as the current one is good enough.

@@ -41,6 +41,8 @@ pub struct Books<'w> {
     /// Whether somebody wants to know of each result.
     pub wants_results: bool,
     pub trace: Tracer,
+    /// Since when the campaign is active.
+    pub activated: Time,
     /// What became of tasks in the current tick.
     pub results: Vec<TaskResult>,
 }
@@ -65,6 +67,7 @@ impl<'w> Books<'w> {
             policy: world.policy,
             wants_results: false,
             trace: Tracer::new(None),
+            activated: Time::ZERO,
             results: Vec::new(),
         }
     }

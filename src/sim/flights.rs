@@ -32,7 +32,7 @@ impl Active<'_> {
         world.luck(self.device, self.cohort())
     }
 
-    /// Whether the task was queued once more by hand (R10).
+    /// Whether the task waits for a push it has not had, though it has a flight.
     fn is_queued(&self) -> bool {
         matches!(self.flight.task.state(), TaskState::Queued(_))
     }
@@ -121,14 +121,14 @@ impl Books<'_> {
         let cohort = active.cohort();
         active.presence.flip(active.device, world.cohort(cohort), &world.streams);
         self.events.flips += 1;
-        let event = if active.presence.online() { "online" } else { "offline" };
-        self.note(active, now, event);
         match (active.presence.stage(), active.presence.online()) {
             (Stage::Waiting, true) => {
                 // R18, R26: it comes back to be tried again.
                 if active.is_queued() {
                     self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
                 }
+                active.presence.set_stage(Stage::Ready);
+                self.note(active, now, "online");
                 self.retry(active, now);
             }
             (Stage::Ready, false) => {
@@ -136,9 +136,16 @@ impl Books<'_> {
                 if active.is_queued() {
                     self.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
                 }
+                self.note(active, now, "offline");
             }
-            (Stage::Pushed, true) => self.reconnect(active, now),
-            (Stage::Pushed, false) => active.flight.attempt.disconnected(now),
+            (Stage::Pushed, true) => {
+                self.note(active, now, "online");
+                self.reconnect(active, now);
+            }
+            (Stage::Pushed, false) => {
+                active.flight.attempt.disconnected(now);
+                self.note(active, now, "offline");
+            }
             (Stage::Idle | Stage::Waiting, _) | (Stage::Ready, true) => {
                 unreachable!("state and stage agree")
             }
@@ -159,8 +166,9 @@ impl Books<'_> {
     }
 
     fn hear_progress(&mut self, active: &mut Active, now: Time, took: Span) {
-        self.hear(active, now, Input::Progress { percent: 0 });
-        record(self.tally(active.cohort()), LatencyKind::PushedToProgress, took);
+        if self.hear(active, now, Input::Progress { percent: 0 }) != Effect::Late {
+            record(self.tally(active.cohort()), LatencyKind::PushedToProgress, took);
+        }
     }
 
     /// The device's attempt has something to do at `now`.
@@ -187,7 +195,6 @@ impl Books<'_> {
             }
             Some(Report::Rested) => {
                 self.events.timers += 1;
-                self.note(active, now, "poll, answer or retry is due");
                 self.wake(active, now);
                 return self.fate(active);
             }
@@ -270,6 +277,7 @@ impl Books<'_> {
         let flight = &mut *active.flight;
         let state = flight.task.state();
         let (pushed, attempt) = (flight.task.first_pushed(), flight.task.attempt());
+        let activated = self.activated;
         let tally = self.tally(cohort);
         if let Some(reason) = reason {
             tally.attempt_failures[reason as usize] += 1;
@@ -280,7 +288,7 @@ impl Books<'_> {
         if state == TaskState::Succeeded && effect == Effect::Nothing {
             tally.first_try_successes += u64::from(attempt == 1);
             record(tally, LatencyKind::PushedToUpdated, now.since(pushed));
-            record(tally, LatencyKind::ActivationToUpdated, now.since(Time::ZERO));
+            record(tally, LatencyKind::ActivationToUpdated, now.since(activated));
         }
     }
 
@@ -362,6 +370,7 @@ impl Books<'_> {
                 self.requeue(active.cohort(), QueueCause::RateLimited, QueueCause::Offline);
             }
             active.presence.set_stage(Stage::Waiting);
+            self.note(active, now, "is due, but offline");
         } else if needs_permit || self.world.is_gated || !again {
             self.make_ready(slot, active.device, active.presence, now, again);
         } else {

@@ -8,6 +8,7 @@ mod idle;
 pub mod memory;
 mod orders;
 pub mod outcome;
+mod pace;
 mod plan;
 pub mod prefetch;
 mod records;

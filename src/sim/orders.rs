@@ -3,7 +3,7 @@
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::Order;
-use crate::scheduler::state::{QueueCause, TaskState};
+use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 
 use super::books::Books;
 use super::flights::Fate;
@@ -14,6 +14,7 @@ impl Shard<'_> {
     /// Carries out an order at the beginning of a tick, `now`.
     pub fn carry_out(&mut self, order: &Order, now: Time) {
         match order {
+            Order::Activate => self.books.activated = now,
             Order::SetPolicy(policy) => self.books.policy = *policy,
             Order::End { states, retries, to } => {
                 if states.contains(self.books.world.first_state()) {
@@ -110,8 +111,11 @@ impl Shard<'_> {
         let active = self.records.active(flight).expect("a flight that is not over");
         let attempt = &active.flight.attempt;
         let TaskState::Failed(reason) = active.flight.task.state() else { return };
-        let is_source = world.is_source[usize::from(attempt.version)];
-        if !is_source || !attempt.is_over() || attempt.is_silent() {
+        let is_source = world.is_source[usize::from(attempt.version)]
+            && attempt.version != world.versions.target;
+        // A user's refusal stands.
+        let refused = reason == FailureReason::Rejected && active.flight.task.attempt() == 0;
+        if refused || !is_source || !attempt.is_over() || attempt.is_silent() {
             return;
         }
         active.flight.task.requeue();

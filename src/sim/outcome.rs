@@ -31,8 +31,8 @@ pub struct CampaignOutcome {
     pub status: CampaignStatus,
     /// What was done to it, in order.
     pub log: Vec<Entry>,
-    /// What stopped it, if a rule did.
-    pub abort: Option<AbortOutcome>,
+    /// The abort rules that were met.
+    pub aborts: Vec<AbortOutcome>,
     /// Key and value.
     pub tags: Vec<(String, String)>,
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Time as Clock;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::model::{DeviceId, Span, Time};
 use crate::rng::Purpose;
@@ -138,7 +138,7 @@ fn group_of(targets: &Targets, ends: &[u64]) -> GroupOf {
     match &targets.list {
         DeviceList::All(_) => {
             // The first device of each group but the first, in the order of the list.
-            let starts = devices.filter(|(rank, _)| ends.contains(rank));
+            let starts = devices.filter(|(rank, _)| ends.binary_search(rank).is_ok());
             let starts: Vec<(u64, DeviceId)> = starts.collect();
             let first = |end: &u64| {
                 let found = starts.iter().find(|(rank, _)| rank == end);
@@ -191,13 +191,17 @@ pub fn device_lanes(loaded: &Loaded) -> Lanes {
     let Scenario { campaign, fleet, .. } = &loaded.scenario;
     let by_cohort = campaign.order == rules::Order::Cohort;
     let by_zone = campaign.window.as_ref().is_some_and(|window| window.clock == DEVICE_CLOCK);
+    // Where the device's own clock does not count, or is not known.
+    let clock = match &campaign.window {
+        Some(window) if !by_zone => &window.clock,
+        _ => "UTC",
+    };
     if !by_cohort && !by_zone {
-        let clock = campaign.window.as_ref().map_or("UTC", |window| &window.clock);
         return Lanes::one(clock.to_owned());
     }
     let key = |cohort: usize, zone: Option<&String>| {
         let zone = zone.or(fleet.cohort[cohort].timezone.as_ref()).filter(|_| by_zone);
-        (if by_cohort { cohort } else { 0 }, zone.cloned().unwrap_or_else(|| "UTC".to_owned()))
+        (if by_cohort { cohort } else { 0 }, zone.cloned().unwrap_or_else(|| clock.to_owned()))
     };
     let inventory = loaded.inventory.as_ref().filter(|i| by_zone && !i.zones.is_empty());
     let per_device = inventory.is_some();
@@ -243,10 +247,17 @@ fn windows(
 ) -> Vec<(Time, Time)> {
     let start = Timestamp::from_second(date.0).expect("checked");
     let clock = |time: TimeOfDay| Clock::constant((time.0 / 60) as i8, (time.0 % 60) as i8, 0, 0);
-    // Where the clock is put forward over the time, the moment after the gap counts.
+    // Where the clock is put forward over the time, the moment at which that happens counts.
     let instant = |day: jiff::civil::Date, time: TimeOfDay| {
-        let zoned = day.to_datetime(clock(time)).to_zoned(zone.clone()).expect("in range");
-        let since = zoned.timestamp().as_microsecond() - start.as_microsecond();
+        let ambiguous = zone.to_ambiguous_zoned(day.to_datetime(clock(time)));
+        let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+        let after = ambiguous.compatible().expect("in range").timestamp();
+        // What comes out of the gap is at the change or later.
+        let at = match zone.preceding(after + jiff::SignedDuration::from_secs(1)).next() {
+            Some(change) if is_gap => change.timestamp(),
+            _ => after,
+        };
+        let since = at.as_microsecond() - start.as_microsecond();
         Time(u64::try_from(since).unwrap_or(0))
     };
     let mut day = start.to_zoned(zone.clone()).date().yesterday().expect("in range");

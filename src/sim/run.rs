@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use crate::model::{DeviceId, Span, Time};
 use crate::scenario::Loaded;
 use crate::scheduler::state::{QueueCause, STATES, TaskState};
-use crate::scheduler::{Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
+use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
 
 use super::gate::Gate;
 use super::outcome::{
     AbortOutcome, CampaignOutcome, CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally,
 };
+use super::pace::Pace;
 use super::plan;
 use super::records::{Records, split};
 use super::sampler::Sampler;
@@ -245,9 +246,11 @@ impl Coordinator<'_, '_, '_> {
         let mut tick = 0;
         let mut reported = Instant::now();
         let mut boundaries = 0u64;
-        let began = Instant::now();
+        let pace = self.options.pace.map(Pace::new);
         let ended = loop {
-            self.keep_pace(began, tick);
+            if let Some(pace) = &pace {
+                pace.wait_for(self.world.ticks.start(tick), self.options.stop);
+            }
             self.decide(tick);
             self.turn_out(tick);
             let load = self.load_at(tick);
@@ -267,22 +270,6 @@ impl Coordinator<'_, '_, '_> {
             }
         };
         self.finish(tick, ended, targets)
-    }
-
-    /// In real time: waits until the tick has come.
-    fn keep_pace(&self, began: Instant, tick: u64) {
-        /// How soon a stop is noticed.
-        const NAP: Duration = Duration::from_millis(50);
-        let Some(pace) = self.options.pace else { return };
-        let due =
-            began + Duration::from_secs_f64(self.world.ticks.start(tick).as_secs_f64() / pace);
-        while !self.options.stop.load(Ordering::Relaxed) {
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            std::thread::sleep(left.min(NAP));
-        }
     }
 
     /// Does at the beginning of `tick` what results, time and operators ask for.
@@ -388,9 +375,10 @@ impl Coordinator<'_, '_, '_> {
             cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
         }
-        if open == 0 {
+        let unheard = self.wants_results && (!heard || started != self.heard_of);
+        if open == 0 && !unheard {
             self.campaign.complete(self.world.ticks.start(tick + 1));
-            if self.timeline.next().is_never() {
+            if self.timeline.next() >= self.world.until {
                 return Err(Ended::AllFinal);
             }
         }
@@ -404,7 +392,7 @@ impl Coordinator<'_, '_, '_> {
             next = next.min(self.world.ticks.of(permit));
         }
         // A device that polls is answered at once.
-        if self.wants_results && (!heard || started != self.heard_of) || self.world.polls && ready {
+        if unheard || self.world.polls && ready {
             next = tick + 1;
         }
         // What is due at an instant is done at the first boundary not before it.
@@ -426,13 +414,13 @@ impl Coordinator<'_, '_, '_> {
         if !self.sampler.is_due(to) {
             return;
         }
-        let (rows, versions) = self.rows(self.world.ticks.start(to));
-        let ticks = self.world.ticks;
-        self.sampler.advance(to, |tick| ticks.start(tick), &rows, &versions);
+        let (rows, versions) = self.rows();
+        let (ticks, campaign) = (self.world.ticks, &self.campaign);
+        let cause = |at| campaign.queue_cause(at);
+        self.sampler.advance(to, |tick| ticks.start(tick), cause, &rows, &versions);
     }
 
-    /// Counts so far; `now` tells why queued tasks wait.
-    fn rows(&self, now: Time) -> (Vec<SeriesRow>, Vec<u64>) {
+    fn rows(&self) -> (Vec<SeriesRow>, Vec<u64>) {
         let mut rows = vec![SeriesRow::default(); self.world.cohorts.len()];
         let mut versions = vec![0u64; self.world.versions.names.len()];
         for shard in self.shards {
@@ -444,11 +432,6 @@ impl Coordinator<'_, '_, '_> {
                 // A shard's count may be negative, modulo 2^64; the sum is not.
                 *sum = sum.wrapping_add(*count);
             }
-        }
-        let cause = TaskState::Queued(self.campaign.queue_cause(now)).index();
-        let plain = TaskState::Queued(QueueCause::RateLimited).index();
-        if cause != plain {
-            rows.iter_mut().for_each(|row| row.states.swap(cause, plain));
         }
         (rows, versions)
     }
@@ -484,7 +467,7 @@ impl Coordinator<'_, '_, '_> {
                 self.carry_out(&order, end);
             }
         }
-        let (rows, versions) = self.rows(end);
+        let (rows, versions) = self.rows();
         let mut events = Events::default();
         let mut cohorts: Vec<CohortOutcome> = self
             .world
@@ -512,21 +495,23 @@ impl Coordinator<'_, '_, '_> {
             tally.states.swap(cause, plain);
             tally.assert_conserved();
         }
-        let abort = self.campaign.abort().filter(|abort| !abort.acted.is_never());
+        let failed = self.campaign.counts().failed();
+        let overshoot = |abort: &Abort| AbortOutcome {
+            abort: *abort,
+            overshoot: failed - abort.acted_counts.failed(),
+        };
         let campaign = CampaignOutcome {
             status: self.campaign.status(),
             log: self.campaign.log().to_vec(),
-            abort: abort.map(|abort| AbortOutcome {
-                abort: *abort,
-                overshoot: self.campaign.counts().failed() - abort.acted_counts.failed(),
-            }),
+            aborts: self.campaign.aborts().iter().map(overshoot).collect(),
             tags: self.campaign.tags().to_vec(),
         };
         let names = self.world.versions.names.iter().cloned();
         let versions_at_end = names.zip(versions.iter().copied()).filter(|(_, n)| *n > 0).collect();
         let mut sampler = self.sampler;
-        sampler.advance(ticks.of(end), |tick| ticks.start(tick), &rows, &versions);
-        let series: Series = sampler.finish(end, &rows, &versions);
+        let cause = |at| self.campaign.queue_cause(at);
+        sampler.advance(ticks.of(end), |tick| ticks.start(tick), cause, &rows, &versions);
+        let series: Series = sampler.finish(end, cause(end), &rows, &versions);
         Outcome { ended, end, cohorts, series, versions: versions_at_end, events, campaign, trace }
     }
 }

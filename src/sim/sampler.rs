@@ -1,6 +1,7 @@
 //! Rows of the time series, at a distance that fits the run.
 
 use crate::model::Time;
+use crate::scheduler::state::{QueueCause, TaskState};
 
 use super::outcome::{Series, SeriesRow};
 
@@ -29,11 +30,13 @@ impl Sampler {
     }
 
     /// Adds rows for the instants before and at the start of tick `to`, none twice: since the
-    /// last call nothing has changed but what `rows` and `versions` show.
+    /// last call nothing has changed but what `rows` and `versions` show, and the `cause` why
+    /// tasks wait whose device is not known to be offline.
     pub fn advance(
         &mut self,
         to: u64,
         start: impl Fn(u64) -> Time,
+        cause: impl Fn(Time) -> QueueCause,
         rows: &[SeriesRow],
         versions: &[u64],
     ) {
@@ -42,7 +45,8 @@ impl Sampler {
             if next > to {
                 return;
             }
-            self.push(next, start(next), rows, versions);
+            let at = start(next);
+            self.push(next, at, cause(at), rows, versions);
             if !self.fixed && self.ticks.len() > ROWS_MAX {
                 self.thin(rows.len(), versions.len());
             }
@@ -55,20 +59,37 @@ impl Sampler {
     }
 
     /// Ends the series with a row at `end`, whatever the distance.
-    pub fn finish(mut self, end: Time, rows: &[SeriesRow], versions: &[u64]) -> Series {
+    pub fn finish(
+        mut self,
+        end: Time,
+        cause: QueueCause,
+        rows: &[SeriesRow],
+        versions: &[u64],
+    ) -> Series {
         if self.series.times.last() == Some(&end) {
             self.series.times.pop();
             self.series.rows.truncate(self.series.times.len() * rows.len());
             self.series.versions.truncate(self.series.times.len() * versions.len());
         }
-        self.push(0, end, rows, versions);
+        self.push(0, end, cause, rows, versions);
         self.series
     }
 
-    fn push(&mut self, tick: u64, at: Time, rows: &[SeriesRow], versions: &[u64]) {
+    fn push(
+        &mut self,
+        tick: u64,
+        at: Time,
+        cause: QueueCause,
+        rows: &[SeriesRow],
+        versions: &[u64],
+    ) {
         self.ticks.push(tick);
         self.series.times.push(at);
+        let from = self.series.rows.len();
         self.series.rows.extend_from_slice(rows);
+        let plain = TaskState::Queued(QueueCause::RateLimited).index();
+        let cause = TaskState::Queued(cause).index();
+        self.series.rows[from..].iter_mut().for_each(|row| row.states.swap(cause, plain));
         self.series.versions.extend_from_slice(versions);
     }
 
@@ -102,12 +123,12 @@ mod tests {
             let mut sampler = Sampler::new(None, vec!["1".into(), "2".into()]);
             let row = [SeriesRow::default(); 3];
             for to in [length / 3, length / 2, length] {
-                sampler.advance(to, Time, &row, &[5, 6]);
+                sampler.advance(to, Time, |_| QueueCause::RateLimited, &row, &[5, 6]);
             }
             assert!(sampler.ticks.len() <= ROWS_MAX);
             assert!(sampler.ticks.len() as u64 >= (length + 1).min(ROWS_MAX as u64 / 2));
             assert!(sampler.ticks.windows(2).all(|w| w[1] - w[0] == sampler.every));
-            let series = sampler.finish(Time(length + 7), &row, &[5, 6]);
+            let series = sampler.finish(Time(length + 7), QueueCause::RateLimited, &row, &[5, 6]);
             assert_eq!(series.times.last(), Some(&Time(length + 7)));
             assert_eq!(series.rows.len(), series.times.len() * 3);
             assert_eq!(series.versions.len(), series.times.len() * 2);
@@ -117,7 +138,7 @@ mod tests {
     #[test]
     fn a_fixed_distance_is_kept() {
         let mut sampler = Sampler::new(Some(10), vec![]);
-        sampler.advance(20_000, Time, &[], &[]);
+        sampler.advance(20_000, Time, |_| QueueCause::RateLimited, &[], &[]);
         assert_eq!(sampler.ticks.len(), 2001);
     }
 }

@@ -46,6 +46,9 @@ pub fn world(loaded: &Loaded) -> World {
         every_flip: scenario.run.every_flip,
         caps_flights: scenario.campaign.in_flight.is_some(),
         keeps_open: ends_tasks(scenario),
+        keeps_offers: ends_tasks(scenario)
+            || scenario.campaign.in_flight.is_some()
+            || scenario.campaign.timeout_from == rules::TimeoutFrom::Notification,
         keeps_failed: scenario.operator.iter().any(|step| retries(&step.action)),
         is_gated: is_gated(scenario) || polls,
         confirms: scenario.campaign.confirm,

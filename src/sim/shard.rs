@@ -303,7 +303,7 @@ impl<'w> Shard<'w> {
             self.books.events.flips += 1;
         }
         presence.set_stage(Stage::Ready);
-        self.grant(slot, device, at, Time::ZERO, end);
+        self.grant(slot, device, at, self.books.activated, end);
     }
 
     /// R18, R19: a listed device's user is asked, or it may ask for the offer, from now on.
@@ -361,7 +361,10 @@ impl<'w> Shard<'w> {
         }
         let id = world.cohort_of(device);
         let presence = Presence::first(device, id, now, world.cohort(id), &world.streams);
-        if !presence.online() && presence.until().is_never() && !world.keeps_open && !world.confirms
+        if !presence.online()
+            && presence.until().is_never()
+            && !world.keeps_offers
+            && !world.confirms
         {
             return None;
         }
@@ -374,10 +377,12 @@ impl<'w> Shard<'w> {
             self.books.world.offline == OfflineTurn::StoreAndForward,
             "offline devices wait aside"
         );
+        let activated = self.books.activated;
         let tally = self.books.tally(cohort);
         tally.attempts[0] += 1;
-        tally.latencies[LatencyKind::EligibleToPushed as usize].record(at.since(Time::ZERO));
+        tally.latencies[LatencyKind::EligibleToPushed as usize].record(at.since(activated));
         self.books.events.pushes += 1;
+        self.books.started += 1;
         self.books.moved(cohort, TaskState::Queued(QueueCause::RateLimited), TaskState::Notified);
     }
 
@@ -439,9 +444,14 @@ impl<'w> Shard<'w> {
     pub fn is_still_ready(&mut self, ready: &Ready) -> bool {
         let device = self.records.device(ready.slot);
         let presence = self.records.presence(ready.slot);
-        presence.stage() == Stage::Ready
+        let ready_since = presence.stage() == Stage::Ready
             && presence.periods == ready.period
-            && device == ready.device
+            && device == ready.device;
+        // An entry from before a retry by hand does not stand for it.
+        let flight = presence.flight;
+        ready_since
+            && (flight == Presence::NO_FLIGHT
+                || self.records.flights()[flight as usize].task.state().is_waiting() != ready.again)
     }
 
     /// Whether a device that has had no turn is online, as of the beginning of `tick`.

@@ -28,6 +28,8 @@ pub struct World {
     pub caps_flights: bool,
     /// Open tasks may be ended by others than their device, so that their records are kept.
     pub keeps_open: bool,
+    /// Something may come of an offer that is kept for a device which never returns.
+    pub keeps_offers: bool,
     /// Failed tasks may be tried again by hand, so that their records are kept.
     pub keeps_failed: bool,
     /// Users are asked before their device is queued.

@@ -143,7 +143,7 @@ fn the_scan_sees_every_form_of_a_path() {
 fn nothing_below_the_report_reads_a_clock_but_the_progress() {
     only_in(
         &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", ".elapsed()"],
-        &["cli/progress.rs", "cli/run.rs", "sim/run.rs"],
+        &["cli/progress.rs", "cli/run.rs", "sim/pace.rs", "sim/run.rs"],
     );
     let in_run = lines_with(&["Instant::now"]);
     let progress = in_run.iter().filter(|(file, _)| file == "sim/run.rs");

@@ -88,7 +88,7 @@ fn abort_case(id: &'static str, p: f64) {
     for seed in 0..campaigns {
         let mut loaded = loaded.clone();
         loaded.scenario.run.seed = 5_000 + seed;
-        if let Some(abort) = simulate(&loaded, 1).campaign.abort {
+        if let Some(abort) = simulate(&loaded, 1).campaign.aborts.first() {
             let counts = abort.abort.met_counts;
             aborted += 1;
             at_first += u64::from(counts.finished() == 100);
@@ -124,7 +124,7 @@ fn s07_devices_exposed_by_late_results() {
         "rate.constant.rate = '200 /min'\nabort = [{ percent = 10, min_executed = 100 }]";
     let cohort = "download.takes = '10 min'\nfails.flash = 1.0";
     let outcome = run(&scenario(10_000, campaign, cohort, "tick = '100 ms'"));
-    let abort = outcome.campaign.abort.unwrap();
+    let abort = outcome.campaign.aborts[0];
     case("S07").check("abort_time", abort.abort.acted.as_secs_f64() / 60.0, 1);
     case("S07").check("devices_pushed_at_abort", abort.abort.acted_counts.notified as f64, 1);
     assert_eq!(outcome.total().attempts[0], abort.abort.acted_counts.notified);

@@ -69,6 +69,7 @@ fn r01_only_a_draft_is_edited_or_deleted() {
     assert_eq!(draft.handle(Time(2), Action::Suspend), Err(CampaignError::Status(draft.status())));
     assert_eq!(draft.handle(Time(2), Action::Activate), Ok(()));
     assert_eq!(draft.status(), CampaignStatus::Active);
+    assert_eq!(draft.take_orders(), [Order::Activate]);
     let active = CampaignError::Status(CampaignStatus::Active);
     for action in [Action::Edit(Box::new(edited)), Action::Delete, Action::Activate] {
         assert_eq!(draft.handle(Time(3), action), Err(active.clone()));
@@ -375,4 +376,58 @@ fn a_set_of_states_names_what_it_holds() {
     assert!(!StateSet::NOT_STARTED.contains(TaskState::Notified));
     let change = RateChange::FixedWindow { pushes: 1 };
     assert_eq!(Action::SetRate(change).name(), "set-rate");
+}
+
+#[test]
+fn r01_a_draft_activated_late_begins_where_its_plan_stands() {
+    let steps = ["at = '2 h'\naction = 'activate'"];
+    let campaign = "draft = true\nstages.phases = [{ at = '1 h', percent = 100 }]";
+    let outcome = outcome(campaign, &steps);
+    assert_eq!(outcome.total().succeeded(), 1_000);
+    // What is counted from the activation is.
+    assert_eq!(outcome.total().time_to_updated(1.0), Some(Time((999 + 120) * 1_000_000)));
+}
+
+#[test]
+fn r10_a_condition_met_by_the_last_result_is_acted_on() {
+    let cohort = "download.takes = '60 s'\nfails.flash = 0.5";
+    let campaign = "rate = 'unlimited'\nfinish = '1 d'";
+    let steps = ["when = 'failed > 9'\naction = 'retry-failed'"];
+    let total = run(&operated(campaign, cohort, &steps)).total();
+    assert!(total.reopened > 400, "{}", total.reopened);
+}
+
+#[test]
+fn r10_who_has_the_target_or_was_refused_is_not_retried() {
+    let steps = ["at = '2 h'\naction = 'retry-failed'"];
+    // They time out and succeed late: nothing is left to be done for them.
+    let campaign = "rate = 'unlimited'\nfinish = '1 d'\ntimeout = '5 min'";
+    let late = run(&operated(campaign, "download.takes = '10 min'", &steps)).total();
+    assert_eq!((late.failed(), late.reopened), (1_000, 0));
+    let campaign = "rate = 'unlimited'\nfinish = '1 d'\nconfirm = true";
+    let cohort = "download.takes = '1 s'\nconfirms.refuses = 1.0";
+    let refused = run(&operated(campaign, cohort, &steps)).total();
+    assert_eq!((refused.failed(), refused.reopened), (1_000, 0));
+}
+
+#[test]
+fn r10_a_place_in_the_queue_from_before_is_void() {
+    // Timed out while it waited for its retry, then queued once more: it takes a slot.
+    let campaign = "rate.variable.table = [{ rate = '1 /s' }, { at = '100 s' }, \
+        { at = '3 h', rate = '10 /s' }]\nfinish = '2 d'\ntimeout = '30 min'\nin_flight = 1\n\
+        retry = { count = 3, interval = '10 s' }";
+    let cohort = "download.takes = '5 s'\nfails.flash = 1.0";
+    let steps = ["at = '1 h'\naction = 'retry-failed'"];
+    let outcome = run(&operated(campaign, cohort, &steps));
+    let in_flight = |row: &fleetstorm::sim::outcome::SeriesRow| {
+        let open = TaskState::ALL.iter().filter(|s| !s.is_final());
+        open.filter(|s| !s.name().starts_with("queued")).map(|s| row.states[s.index()]).sum::<u64>()
+    };
+    assert_eq!(outcome.series.rows.iter().map(in_flight).max(), Some(1));
+}
+
+#[test]
+fn steps_are_done_in_the_order_of_their_times() {
+    let steps = ["at = '10 min'\naction = 'resume'", "at = '5 min'\naction = 'suspend'"];
+    assert!(refusals(&outcome("", &steps)).is_empty());
 }

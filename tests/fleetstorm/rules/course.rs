@@ -274,7 +274,7 @@ fn r30_the_report_tells_when_the_condition_was_met_and_what_came_of_it() {
     let campaign = "rate.constant.rate = '1 /s'\nabort = [{ percent = 50, min_executed = 10 }]";
     let cohort = "download.takes = '60.5 s'\nfails.flash = 1.0";
     let outcome = course(campaign, cohort, "1 d");
-    let abort = outcome.campaign.abort.expect("it was aborted");
+    let abort = outcome.campaign.aborts[0];
     assert_eq!(abort.abort.met, Time(69_500_000));
     assert_eq!((abort.abort.met_counts.failed(), abort.abort.met_counts.finished()), (10, 10));
     assert_eq!(abort.abort.acted, Time(70_000_000));
@@ -421,7 +421,106 @@ proptest! {
             prop_assert!(first_pushes <= reach, "{first_pushes} of {reach} at {hour} h");
             let window: u64 = last_minute.iter().rev().take(60).sum();
             prop_assert!(window <= 12, "{window} in a minute");
-            prop_assert!(!marks || begin.0 % (7 * 60_000_000) == 0, "off the marks at {begin:?}");
+            prop_assert!(!marks || begin.0.is_multiple_of(420_000_000), "off the marks at {begin:?}");
         }
     }
+}
+
+#[test]
+fn r16_an_empty_first_group_holds_nobody_up() {
+    let campaign = "rate = 'unlimited'\n\
+        stages.groups.group = [{ percent = 0.05 }, { percent = 99.95 }]";
+    assert_eq!(course(campaign, AT_ONCE, "1 d").total().succeeded(), 1_000);
+}
+
+#[test]
+fn r16_devices_canceled_before_their_turn_do_not_shift_the_groups() {
+    let campaign = "rate = 'unlimited'\nstart = '1 h'\n\
+        stages.groups.group = [{ percent = 50, success = 100 }, { percent = 50 }]";
+    let cohort = "download.takes = '30 d'";
+    let steps = ["at = '1 min'\naction.cancel-devices = ['0', '1', '2', '999']"];
+    let total = run(&super::campaign::operated(campaign, cohort, &steps)).total();
+    // Of the first group's 500 only those that are left.
+    assert_eq!((total.attempts[0], total.canceled()), (497, 4));
+}
+
+#[test]
+fn r16_a_suspension_for_errors_can_be_overruled() {
+    let campaign = "rate = 'unlimited'\nstages.groups.group = [\
+        { percent = 50, error = 5, success = 0 }, { percent = 50, error = 100 }]";
+    let cohort = "download.takes.exponential.mean = '10 min'\nfails.flash = 0.3";
+    let steps = ["at = '3 h'\naction = 'resume'"];
+    let outcome = run(&super::campaign::operated(campaign, cohort, &steps));
+    assert_eq!(outcome.total().open(), 0);
+    assert_eq!(outcome.campaign.status, CampaignStatus::Completed);
+}
+
+#[test]
+fn r16_a_cap_counts_devices_that_never_return() {
+    let campaign = "rate = 'unlimited'\noffline = 'store-and-forward'\nin_flight = 10";
+    let cohort = "download.takes = '1 min'\nnever_returns = 0.5";
+    for flips in [false, true] {
+        let text = scenario(100, campaign, cohort, &format!("every_flip = {flips}"));
+        assert_eq!(run(&text).total().count(TaskState::Notified), 10, "flips {flips}");
+    }
+}
+
+#[test]
+fn r16_a_variable_rate_edited_starts_with_its_own_first_entry() {
+    let campaign = "rate.variable.table = [{ rate = '1 /s' }]";
+    let steps =
+        ["at = '100 s'\naction.set-rate.variable.table = [{ at = '200 s', rate = '10 /s' }]"];
+    let outcome = run(&super::campaign::operated(campaign, AT_ONCE, &steps));
+    assert_eq!(pushes_before(&outcome, 199), 100);
+    assert_eq!(outcome.total().succeeded(), 1_000);
+    assert!(outcome.end < Time(300_000_000));
+}
+
+#[test]
+fn r20_a_window_by_the_clock_holds_for_every_cohort() {
+    let campaign = "rate = 'unlimited'\norder = 'cohort'\n\
+        window = { from = '22:00', to = '23:00', clock = 'America/New_York' }";
+    let outcome = course(campaign, AT_ONCE, "2 d");
+    // 22:00 in New York is 03:00 UTC in winter.
+    assert_eq!(outcome.total().time_to_updated(1.0), Some(Time(3 * 3_600_000_000)));
+    // Until then tasks wait for the window, whatever the coordinator skips.
+    let closed = TaskState::ALL.iter().position(|s| s.name() == "queued-window-closed").unwrap();
+    assert_eq!(outcome.series.rows[5_000].states[closed], 1_000);
+}
+
+#[test]
+fn r20_where_the_clock_skips_the_end_the_window_closes_with_the_skip() {
+    // In Berlin 02:00 to 03:00 does not exist on 2027-03-28; the skip is at 01:00 UTC.
+    let campaign = "rate.constant.rate = '1 /min'\n\
+        window = { from = '22:00', to = '02:30', clock = 'Europe/Berlin' }";
+    let text = scenario(2_000, campaign, AT_ONCE, "until = '12 h'\ndate = '2027-03-27T20:00:00Z'");
+    // 21:00 to 01:00 UTC.
+    assert_eq!(run(&text).total().succeeded(), 240);
+}
+
+#[test]
+fn r26_a_retry_without_a_permit_waits_for_no_rate() {
+    let campaign = "rate.variable.table = [{ rate = '1000 /s' }, { at = '10 s' }]\n\
+        retry = { count = 10, interval = '60 s', needs_permit = false }";
+    let cohort = "download.takes = '1 s'\nfails.flash = 0.3";
+    let steps = ["at = '1 s'\naction.set-tags = {}"];
+    let total = run(&super::campaign::operated(campaign, cohort, &steps)).total();
+    assert_eq!(total.open(), 0);
+    assert!(total.retries > 300);
+}
+
+#[test]
+fn r29_rules_are_met_one_after_the_other_and_by_the_last_result() {
+    let campaign = "rate.constant.rate = '1 /s'\nabort = [\
+        { percent = 20, min_executed = 10, action = 'suspend' },\
+        { percent = 40, min_executed = 100, action = 'cancel-all' }]";
+    let cohort = "download.takes = '10 s'\nfails.flash = 0.5";
+    let steps = ["at = '100 s'\naction = 'resume'"];
+    let outcome = run(&super::campaign::operated(campaign, cohort, &steps));
+    assert_eq!(outcome.campaign.aborts.len(), 2);
+    assert_eq!(outcome.campaign.status, CampaignStatus::Aborted);
+    // All of them fail in the last tick; the rule is still met.
+    let campaign = "rate = 'unlimited'\nabort = [{ percent = 50, min_executed = 10 }]";
+    let outcome = course(campaign, "download.takes = '10 s'\nfails.flash = 1.0", "1 d");
+    assert_eq!(outcome.campaign.aborts.len(), 1);
 }

@@ -57,11 +57,11 @@ fn r11_all() {
 fn r11_list_order() {
     let ids: Box<[DeviceId]> = [7, 3, 5].map(DeviceId).into();
     let mut selection = Selection::new(DeviceList::Listed(ids.clone()), None);
-    let order: Vec<_> = std::iter::from_fn(|| selection.next_device()).collect();
+    let order: Vec<_> = std::iter::from_fn(|| Some(selection.next_device()?.0)).collect();
     assert_eq!(order[..], ids[..]);
     let mut some = Selection::new(DeviceList::Listed(ids), Some([0b101].into()));
-    assert_eq!(some.next_device(), Some(DeviceId(7)));
-    assert_eq!(some.next_device(), Some(DeviceId(5)));
+    assert_eq!(some.next_device(), Some((DeviceId(7), false)));
+    assert_eq!(some.next_device(), Some((DeviceId(5), false)));
     assert_eq!((some.next_device(), some.is_exhausted()), (None, true));
     let campaign = "rate = 'unlimited'\nselect.list = ['7', '3', '5']";
     assert_eq!(
