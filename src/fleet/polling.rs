@@ -12,8 +12,7 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// The first poll from `now` on of a device whose polls were not looked at before: they
-    /// come at its own phase, which is uniform over the fleet.
+    /// The first poll from `now` on at the device's own phase, which is uniform over the fleet.
     pub fn first(&self, now: Time, device: DeviceId, streams: &Streams) -> Time {
         let word = streams.stream(device, Purpose::Poll, 0).next_u64();
         let phase = ((u128::from(word) * u128::from(self.every.0)) >> 64) as u64;

@@ -27,6 +27,7 @@ fn campaign() -> CampaignOutcome {
     CampaignOutcome {
         status: CampaignStatus::Completed,
         log: Vec::new(),
+        steps_left: Vec::new(),
         aborts: Vec::new(),
         tags: Vec::new(),
     }

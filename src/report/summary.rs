@@ -38,6 +38,8 @@ pub struct Summary {
     pub campaign_status: String,
     /// What operators and rules did to the campaign, in order.
     pub campaign_log: Vec<LogSummary>,
+    /// Steps of operators whose time or condition did not come, by their action.
+    pub steps_left: Vec<String>,
     /// What came of the abort rules that were met.
     pub aborts: Vec<AbortSummary>,
     /// What a verify campaign makes of the package: "verified", "failed" or, with tasks
@@ -97,7 +99,7 @@ pub struct EventSummary {
     pub pushes: u64,
     /// Finished reactions, downloads, verifications and installations.
     pub phases: u64,
-    /// Timeouts and retries that came due.
+    /// Timeouts, retries, polls and users' answers that came due.
     pub timers: u64,
     pub total: u64,
 }
@@ -242,6 +244,7 @@ impl Summary {
             },
             campaign_status: outcome.campaign.status.name().to_owned(),
             campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
+            steps_left: outcome.campaign.steps_left.iter().map(|s| (*s).to_owned()).collect(),
             aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),

@@ -30,7 +30,10 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.fleet.conservation.failed > 0 {
         sections.push(failures(&summary.fleet));
     }
-    if !summary.campaign_log.is_empty() || !summary.aborts.is_empty() {
+    let nothing = summary.campaign_log.is_empty()
+        && summary.aborts.is_empty()
+        && summary.steps_left.is_empty();
+    if !nothing {
         sections.push(course(summary));
     }
     if summary.cohorts.len() > 1 {
@@ -250,6 +253,10 @@ fn course(summary: &Summary) -> String {
     if summary.campaign_log.len() > SHOWN {
         let more = summary.campaign_log.len() - SHOWN;
         let _ = writeln!(text, "  … {more} more in campaign.csv");
+    }
+    if !summary.steps_left.is_empty() {
+        let left = summary.steps_left.join(", ");
+        let _ = writeln!(text, "  not done, as their time or condition did not come: {left}");
     }
     for abort in &summary.aborts {
         let _ = writeln!(

@@ -9,7 +9,7 @@ use super::path::Path;
 use super::tree::Node;
 use crate::model::{Bytes, Span};
 
-const DAY_US: u64 = 86_400_000_000;
+pub const DAY_US: u64 = 86_400_000_000;
 /// Longest span anywhere; keeps every sum far below `Time::NEVER`.
 pub const LONGEST: Span = Span(3_000 * DAY_US);
 /// Names of versions, target and others included, are numbered in 16 bits.

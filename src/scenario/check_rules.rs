@@ -1,14 +1,10 @@
 //! Rules for the campaign's stages, windows, aborts and operators.
 
-use super::check::{Checker, LONGEST, rounded};
+use super::check::{Checker, DAY_US, LONGEST, rounded};
 use super::file::PushRate;
 use super::path::Path;
-use super::rules::{Act, Groups, Order, Phase, RateFrom, Stages, Step, Window};
+use super::rules::{Act, DEVICE_CLOCK, Groups, Order, Phase, RateFrom, Stages, Step, Window};
 use crate::model::{EventRate, Span};
-
-const DAY_US: u64 = 86_400_000_000;
-/// The window's clock that stands for each device's own.
-const DEVICE_CLOCK: &str = "device";
 
 impl Checker<'_> {
     /// Every rule of the campaign's course.
@@ -51,11 +47,24 @@ impl Checker<'_> {
         let campaign = &self.scenario.campaign;
         let start = Path::of("campaign.start");
         self.between(&start, campaign.start, Span::ZERO, LONGEST);
+        if campaign.start >= self.scenario.run.until && campaign.start > Span::ZERO {
+            let help = "the run would end before anything happens; raise run.until";
+            self.refuse(&start, "must be before run.until", help);
+        }
+        let activates = |step: &Step| step.action == Act::Activate;
+        if campaign.draft && !self.scenario.operator.iter().any(activates) {
+            let help = "add a step to [[operator]]: at = \"1 h\", action = \"activate\"";
+            self.refuse(&Path::of("campaign.draft"), "is never activated", help);
+        }
         if let Some(finish) = campaign.finish {
             let path = Path::of("campaign.finish");
             self.between(&path, finish, Span::ZERO, LONGEST);
             if finish <= campaign.start {
-                self.refuse(&path, "must be later than campaign.start", "");
+                self.refuse(
+                    &path,
+                    "must be later than campaign.start",
+                    "it is counted from the run's beginning",
+                );
             }
         }
     }

@@ -9,6 +9,9 @@ use super::file::PushRate;
 use super::moments::{Condition, TimeOfDay};
 use crate::model::{EventRate, Span};
 
+/// The window's clock that stands for each device's own.
+pub const DEVICE_CLOCK: &str = "device";
+
 /// How far into the target list the campaign goes, and when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -82,7 +82,8 @@ impl Action {
             Action::Cancel { .. } => "cancel",
             Action::CancelStates(_) => "cancel-states",
             Action::CancelDevices(_) => "cancel-devices",
-            Action::RetryFailed(_) => "retry-failed",
+            Action::RetryFailed(None) => "retry-failed",
+            Action::RetryFailed(Some(_)) => "retry-devices",
             Action::Confirm(_) => "confirm-devices",
             Action::SetRate(_) => "set-rate",
             Action::SetTags(_) => "set-tags",
@@ -385,6 +386,7 @@ impl Campaign {
             Action::Edit(policy) => {
                 self.allow(self.status == CampaignStatus::Draft)?;
                 self.policy = *policy;
+                self.orders.push(Order::SetPolicy(self.policy.task));
             }
             Action::Delete => {
                 self.allow(self.status == CampaignStatus::Draft)?;

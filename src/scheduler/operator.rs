@@ -57,6 +57,11 @@ impl Timeline {
         self.steps.iter().any(|(trigger, _)| matches!(trigger, Trigger::When { .. }))
     }
 
+    /// Names of the steps whose time or condition has not come.
+    pub fn left(&self) -> Vec<&'static str> {
+        self.steps.iter().map(|(_, action)| action.name()).collect()
+    }
+
     /// When the next step is due by time alone.
     pub fn next(&self) -> Time {
         let at = |(trigger, _): &(Trigger, Action)| match trigger {

@@ -134,7 +134,7 @@ impl Task {
     /// Takes note of what happened at `now`.
     ///
     /// # Invariants
-    /// A final state is never left.
+    /// No input leaves a final state.
     #[inline(always)]
     pub fn handle(&mut self, now: Time, input: Input, policy: &TaskPolicy) -> Effect {
         if self.state.is_final() {

@@ -31,6 +31,8 @@ pub struct CampaignOutcome {
     pub status: CampaignStatus,
     /// What was done to it, in order.
     pub log: Vec<Entry>,
+    /// Steps of operators whose time or condition did not come.
+    pub steps_left: Vec<&'static str>,
     /// The abort rules that were met.
     pub aborts: Vec<AbortOutcome>,
     /// Key and value.
@@ -78,7 +80,7 @@ pub struct Events {
     pub pushes: u64,
     /// Finished phases of devices: reactions, downloads, verifications, installations.
     pub phases: u64,
-    /// Timeouts and retries that came due.
+    /// Timeouts, retries, polls and users' answers that came due.
     pub timers: u64,
 }
 

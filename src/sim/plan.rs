@@ -9,7 +9,7 @@ use crate::rng::Purpose;
 use crate::scenario::Loaded;
 use crate::scenario::file::{self, PushRate, Scenario};
 use crate::scenario::moments::{Counted, Moment, TimeOfDay};
-use crate::scenario::rules::{self, Act};
+use crate::scenario::rules::{self, Act, DEVICE_CLOCK};
 use crate::scheduler::{
     AbortAction, AbortMetric, AbortRule, Action, Campaign, CampaignPolicy, Count, Denominator,
     DeviceList, Dispatcher, Exponential, Group, GroupDenominator, GroupOf, Groups, Lane, Limiter,
@@ -19,9 +19,6 @@ use crate::scheduler::{
 
 use super::setup::{Targets, positions};
 use super::world::{Lanes, World};
-
-/// The clock that stands for each device's own.
-pub const DEVICE_CLOCK: &str = "device";
 
 /// The campaign on these targets.
 pub fn campaign(loaded: &Loaded, world: &World, targets: &Targets) -> Campaign {

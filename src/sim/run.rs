@@ -503,6 +503,7 @@ impl Coordinator<'_, '_, '_> {
         let campaign = CampaignOutcome {
             status: self.campaign.status(),
             log: self.campaign.log().to_vec(),
+            steps_left: self.timeline.left(),
             aborts: self.campaign.aborts().iter().map(overshoot).collect(),
             tags: self.campaign.tags().to_vec(),
         };

@@ -69,7 +69,8 @@ fn r01_only_a_draft_is_edited_or_deleted() {
     assert_eq!(draft.handle(Time(2), Action::Suspend), Err(CampaignError::Status(draft.status())));
     assert_eq!(draft.handle(Time(2), Action::Activate), Ok(()));
     assert_eq!(draft.status(), CampaignStatus::Active);
-    assert_eq!(draft.take_orders(), [Order::Activate]);
+    let edited_policy = Order::SetPolicy(TaskPolicy::default());
+    assert_eq!(draft.take_orders(), [edited_policy, Order::Activate]);
     let active = CampaignError::Status(CampaignStatus::Active);
     for action in [Action::Edit(Box::new(edited)), Action::Delete, Action::Activate] {
         assert_eq!(draft.handle(Time(3), action), Err(active.clone()));
@@ -358,7 +359,9 @@ proptest! {
             .iter()
             .map(|(act, at)| format!("[[operator]]\nat = '{at} s'\naction = {}\n", ACTS[*act]))
             .collect();
-        let loaded = load(&format!("{}{steps}", scenario(200, &campaign, cohort, &run)));
+        let activate = "[[operator]]\nat = '30000 s'\naction = 'activate'\n";
+        let text = format!("{}{steps}{activate}", scenario(200, &campaign, cohort, &run));
+        let loaded = load(&text);
         let one = simulate(&loaded, 1);
         totals_are_conserved(&one.total());
         let three = simulate(&loaded, 3);
@@ -424,6 +427,14 @@ fn r10_a_place_in_the_queue_from_before_is_void() {
         open.filter(|s| !s.name().starts_with("queued")).map(|s| row.states[s.index()]).sum::<u64>()
     };
     assert_eq!(outcome.series.rows.iter().map(in_flight).max(), Some(1));
+}
+
+#[test]
+fn a_step_that_never_came_is_reported() {
+    let steps = ["when = 'failed > 5'\naction = 'terminate'", "at = '3 d'\naction = 'suspend'"];
+    let outcome = outcome("", &steps);
+    assert_eq!(outcome.campaign.steps_left, ["suspend", "terminate"]);
+    assert_eq!(outcome.total().succeeded(), 1_000);
 }
 
 #[test]

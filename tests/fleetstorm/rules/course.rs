@@ -291,6 +291,8 @@ fn a_scenario_refuses_a_course_that_cannot_be() {
         ("window = { from = '01:00', to = '02:00', clock = 'Mars' }", "not an IANA time zone"),
         ("window = { from = '1:00', to = '02:00' }", "00:00 to 23:59"),
         ("finish = '0 s'", "later than campaign.start"),
+        ("start = '40 d'", "before run.until"),
+        ("draft = true", "never activated"),
         ("abort = [{ percent = 0.005 }]", "more than 2 decimals"),
         ("[[operator]]\naction = 'suspend'", "either `at` or `when`"),
         ("[[operator]]\nat = '1 h'\nwhen = 'failed > 1'\naction = 'suspend'", "has both"),
