@@ -100,16 +100,18 @@ impl Selection {
 
     #[inline(always)]
     fn is_withdrawn(&self, position: u64) -> bool {
-        let bit = |bits: &[u64]| bits[(position / 64) as usize] >> (position % 64) & 1 == 1;
-        self.withdrawn.as_ref().is_some_and(|bits| bit(bits))
+        self.withdrawn.as_ref().is_some_and(|bits| is_set(bits, position))
     }
 
     #[inline(always)]
     fn is_targeted(&self, position: u64) -> bool {
-        self.targeted
-            .as_ref()
-            .is_none_or(|bits| bits[(position / 64) as usize] >> (position % 64) & 1 == 1)
+        self.targeted.as_ref().is_none_or(|bits| is_set(bits, position))
     }
+}
+
+#[inline(always)]
+fn is_set(bits: &[u64], position: u64) -> bool {
+    bits[(position / 64) as usize] >> (position % 64) & 1 == 1
 }
 
 /// How many of `matching` devices a percentage takes: floor(p % × matching), at least one.

@@ -1,6 +1,6 @@
 //! Tasks under way: what devices report, and what the scheduler makes of it.
 
-use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
+use crate::fleet::{Attempt, Luck, Polling, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, Task, TaskResult};
@@ -346,17 +346,19 @@ impl Books<'_> {
 
     /// The device asks for the offer at its first poll from `now` on.
     pub fn await_poll_from(&mut self, active: &mut Active, now: Time) {
-        let streams = &self.world.streams;
-        let polling = self.world.cohort(active.cohort()).polling.expect("checked: it polls");
-        active.flight.attempt.rest(polling.first(now, active.device, streams));
+        let polling = self.polling(active);
+        active.flight.attempt.rest(polling.first(now, active.device, &self.world.streams));
     }
 
     /// The device asks for the offer at the poll that follows the one at `last`.
     pub fn await_poll(&mut self, active: &mut Active, last: Time) {
-        let streams = &self.world.streams;
-        let polling = self.world.cohort(active.cohort()).polling.expect("checked: it polls");
+        let polling = self.polling(active);
         active.presence.set_stage(Stage::Pushed);
-        active.flight.attempt.rest(polling.following(last, active.device, streams));
+        active.flight.attempt.rest(polling.following(last, active.device, &self.world.streams));
+    }
+
+    fn polling(&self, active: &Active) -> Polling {
+        self.world.cohort(active.cohort()).polling.expect("checked: it polls")
     }
 
     /// R26: the time has come to try again, or the device is back for it: it is pushed, queued

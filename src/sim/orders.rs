@@ -27,14 +27,14 @@ impl Shard<'_> {
                 }
             }
             Order::EndDevices { devices, to } => {
-                let own = devices.iter().filter_map(|device| self.records.find(*device));
-                let own: Vec<u32> = own.collect();
-                own.into_iter().for_each(|slot| self.end_if(slot, *to, now, |_, _| true));
+                for slot in self.slots_of(devices) {
+                    self.end_if(slot, *to, now, |_, _| true);
+                }
             }
             Order::Confirm { devices } => {
-                let own = devices.iter().filter_map(|device| self.records.find(*device));
-                let own: Vec<u32> = own.collect();
-                own.into_iter().for_each(|slot| self.confirm(slot, now));
+                for slot in self.slots_of(devices) {
+                    self.confirm(slot, now);
+                }
             }
             Order::Retry { devices } => {
                 for slot in 0..self.records.len() as u32 {
@@ -45,6 +45,11 @@ impl Shard<'_> {
                 }
             }
         }
+    }
+
+    /// Where those of the devices lie that have a record here.
+    fn slots_of(&self, devices: &[DeviceId]) -> Vec<u32> {
+        devices.iter().filter_map(|device| self.records.find(*device)).collect()
     }
 
     /// Ends the open task of the device at `slot` if `which` says so of its state, and of
@@ -108,7 +113,7 @@ impl Shard<'_> {
             return;
         }
         let world = self.books.world;
-        let active = self.records.active(flight).expect("a flight that is not over");
+        let mut active = self.records.active(flight).expect("a flight that is not over");
         let attempt = &active.flight.attempt;
         let TaskState::Failed(reason) = active.flight.task.state() else { return };
         let is_source = world.is_source[usize::from(attempt.version)]
@@ -120,22 +125,19 @@ impl Shard<'_> {
         }
         active.flight.task.requeue();
         self.books.note(&active, now, "queued once more");
-        let online = active.presence.online();
-        let cause =
-            if online || world.polls { QueueCause::RateLimited } else { QueueCause::Offline };
         let cohort = active.presence.cohort();
-        if world.polls {
+        let cause = if world.polls {
             active.presence.set_stage(Stage::Pushed);
-        } else if online {
+            self.books.await_poll_from(&mut active, now);
+            QueueCause::RateLimited
+        } else if active.presence.online() {
             self.books.make_ready(slot, device, active.presence, now, false);
+            QueueCause::RateLimited
         } else {
             active.presence.set_stage(Stage::Waiting);
-        }
+            QueueCause::Offline
+        };
         self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
-        if world.polls {
-            let mut active = self.records.active(flight).expect("a flight that is not over");
-            self.books.await_poll_from(&mut active, now);
-        }
         self.enter_again(flight, now);
     }
 

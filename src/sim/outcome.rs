@@ -1,7 +1,7 @@
 //! What a run leaves behind: counts, series and latencies; everything merges by addition.
 
 use crate::model::Time;
-use crate::scheduler::state::{CampaignStatus, FailureReason, STATES, TaskState};
+use crate::scheduler::state::{CampaignStatus, FailureReason, QueueCause, STATES, TaskState};
 use crate::scheduler::{Abort, Entry};
 use crate::stats::Latency;
 
@@ -268,6 +268,13 @@ impl Tally {
             mine.merge(theirs);
         }
     }
+}
+
+/// Shows tasks that are queued, and whose device is not known to be offline, under the cause
+/// that holds for all of them.
+pub fn show_cause(states: &mut [u64; STATES], cause: QueueCause) {
+    let plain = TaskState::Queued(QueueCause::RateLimited).index();
+    states.swap(plain, TaskState::Queued(cause).index());
 }
 
 fn add(mine: &mut [u64], theirs: &[u64]) {

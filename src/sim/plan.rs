@@ -17,7 +17,7 @@ use crate::scheduler::{
     Trigger, Variable, cumulative_sizes,
 };
 
-use super::setup::{Targets, positions};
+use super::setup::{Targets, set_bit};
 use super::world::{Lanes, World};
 
 /// The campaign on these targets.
@@ -158,29 +158,15 @@ fn lanes(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
     }
     let words = list.len().div_ceil(64) as usize;
     let mut bits = vec![vec![0u64; words]; world.lanes.count()];
-    let everyone: Box<[u64]>;
-    let targeted = match &targets.targeted {
-        Some(targeted) => targeted,
-        None => {
-            everyone = (0..list.len()).fold(vec![0; words], set_bit).into();
-            &everyone
-        }
-    };
-    for position in positions(targeted) {
+    for position in targets.positions() {
         let device = list.at(position);
         let lane = world.lanes.of(device, world.cohort_of(device));
-        let of_lane = &mut bits[usize::from(lane)];
-        of_lane[(position / 64) as usize] |= 1 << (position % 64);
+        set_bit(&mut bits[usize::from(lane)], position);
     }
     let lane = |(bits, zone): (Vec<u64>, &String)| {
         Lane::new(Selection::new(list.clone(), Some(bits.into())), openings(loaded, zone))
     };
     bits.into_iter().zip(&world.lanes.zones).map(lane).collect()
-}
-
-fn set_bit(mut bits: Vec<u64>, position: u64) -> Vec<u64> {
-    bits[(position / 64) as usize] |= 1 << (position % 64);
-    bits
 }
 
 /// Which lane each device is in: by priority, then by time zone.

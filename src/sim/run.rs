@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::model::{DeviceId, Span, Time};
 use crate::scenario::Loaded;
-use crate::scheduler::state::{QueueCause, STATES, TaskState};
+use crate::scheduler::state::{STATES, TaskState};
 use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
 
 use super::gate::Gate;
 use super::outcome::{
     AbortOutcome, CampaignOutcome, CohortOutcome, Ended, Events, Outcome, Series, SeriesRow, Tally,
+    show_cause,
 };
 use super::pace::Pace;
 use super::plan;
@@ -489,10 +490,9 @@ impl Coordinator<'_, '_, '_> {
                 cohort.tally.merge(tally);
             }
         }
-        let cause = TaskState::Queued(self.campaign.queue_cause(end)).index();
-        let plain = TaskState::Queued(QueueCause::RateLimited).index();
+        let cause = self.campaign.queue_cause(end);
         for CohortOutcome { tally, .. } in &mut cohorts {
-            tally.states.swap(cause, plain);
+            show_cause(&mut tally.states, cause);
             tally.assert_conserved();
         }
         let failed = self.campaign.counts().failed();

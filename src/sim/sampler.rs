@@ -1,9 +1,9 @@
 //! Rows of the time series, at a distance that fits the run.
 
 use crate::model::Time;
-use crate::scheduler::state::{QueueCause, TaskState};
+use crate::scheduler::state::QueueCause;
 
-use super::outcome::{Series, SeriesRow};
+use super::outcome::{Series, SeriesRow, show_cause};
 
 /// Takes a row per sampling instant; without a fixed distance, doubles it whenever there are
 /// too many rows, so that any run ends with a readable number of them.
@@ -87,9 +87,7 @@ impl Sampler {
         self.series.times.push(at);
         let from = self.series.rows.len();
         self.series.rows.extend_from_slice(rows);
-        let plain = TaskState::Queued(QueueCause::RateLimited).index();
-        let cause = TaskState::Queued(cause).index();
-        self.series.rows[from..].iter_mut().for_each(|row| row.states.swap(cause, plain));
+        self.series.rows[from..].iter_mut().for_each(|row| show_cause(&mut row.states, cause));
         self.series.versions.extend_from_slice(versions);
     }
 

@@ -274,10 +274,15 @@ pub struct Targets {
 
 impl Targets {
     /// Devices with a task, in push order.
-    pub fn in_order(&self) -> Box<dyn Iterator<Item = DeviceId> + '_> {
+    pub fn in_order(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.positions().map(|position| self.list.at(position))
+    }
+
+    /// Their positions in the list.
+    pub fn positions(&self) -> Box<dyn Iterator<Item = u64> + '_> {
         match &self.targeted {
-            Some(bits) => Box::new(positions(bits).map(|position| self.list.at(position))),
-            None => Box::new((0..self.list.len()).map(|position| self.list.at(position))),
+            Some(bits) => Box::new(positions(bits)),
+            None => Box::new(0..self.list.len()),
         }
     }
 }
@@ -367,14 +372,18 @@ fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]>
         if version == world.versions.target {
             targets.not_required[usize::from(cohort.0)] += 1;
         } else if world.is_source[usize::from(version)] {
-            bits[(position / 64) as usize] |= 1 << (position % 64);
+            set_bit(&mut bits, position);
         }
     }
     bits.into()
 }
 
+pub fn set_bit(bits: &mut [u64], position: u64) {
+    bits[(position / 64) as usize] |= 1 << (position % 64);
+}
+
 /// Positions of the set bits.
-pub fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
+fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
     (0u64..).zip(bits).flat_map(|(word, bits)| {
         let mut left = *bits;
         std::iter::from_fn(move || {
@@ -414,7 +423,7 @@ fn cut_to_percentage(world: &World, list: &DeviceList, thousandths: u32, bits: &
     let inside = positions(bits).filter(|at| leading(*at) < cut);
     let edge = edge.into_iter().take(left as usize).map(|(_, at)| at);
     for position in inside.chain(edge) {
-        kept[(position / 64) as usize] |= 1 << (position % 64);
+        set_bit(&mut kept, position);
     }
     *bits = kept.into();
 }

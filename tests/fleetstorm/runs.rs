@@ -31,6 +31,14 @@ share = 1.0
     )
 }
 
+/// An operator's steps: which of `acts` is done at how many seconds.
+pub fn steps(acts: &[&str], chosen: &[(usize, u64)]) -> String {
+    let step = |(act, at): &(usize, u64)| {
+        format!("[[operator]]\nat = '{at} s'\naction = {}\n", acts[*act])
+    };
+    chosen.iter().map(step).collect()
+}
+
 /// # Panics
 /// With all problems and the text, if the scenario is invalid.
 pub fn load(text: &str) -> Loaded {

@@ -355,10 +355,7 @@ proptest! {
             download.takes.exponential.mean = '10 min'\ninstall = '5 min'\n\
             online.renewal = { on.exponential.mean = '1 h', off.exponential.mean = '1 h' }";
         let run = format!("until = '2 d'\nevery_flip = {every_flip}\nseed = {seed}\n");
-        let steps: String = steps
-            .iter()
-            .map(|(act, at)| format!("[[operator]]\nat = '{at} s'\naction = {}\n", ACTS[*act]))
-            .collect();
+        let steps = super::super::runs::steps(&ACTS, &steps);
         let activate = "[[operator]]\nat = '30000 s'\naction = 'activate'\n";
         let text = format!("{}{steps}{activate}", scenario(200, &campaign, cohort, &run));
         let loaded = load(&text);

@@ -150,10 +150,7 @@ proptest! {
             download.takes.exponential.mean = '10 min'\ninstall = '5 min'\n\
             online.renewal = { on.exponential.mean = '1 h', off.exponential.mean = '1 h' }";
         let run = format!("until = '2 d'\nevery_flip = {every_flip}\nseed = {seed}\n");
-        let steps: String = steps
-            .iter()
-            .map(|(act, at)| format!("[[operator]]\nat = '{at} s'\naction = {}\n", acts[*act]))
-            .collect();
+        let steps = super::super::runs::steps(&acts, &steps);
         let loaded = load(&format!("{}{steps}", scenario(200, &campaign, cohort, &run)));
         let one = simulate(&loaded, 1);
         let three = simulate(&loaded, 3);

@@ -390,10 +390,7 @@ proptest! {
         let run = format!("until = '1 d'\nsample_every = '1 s'\nseed = {seed}\n");
         let mut sorted = steps.clone();
         sorted.sort_by_key(|(_, at)| *at);
-        let steps: String = sorted
-            .iter()
-            .map(|(act, at)| format!("[[operator]]\nat = '{at} s'\naction = {}\n", acts[*act]))
-            .collect();
+        let steps = super::super::runs::steps(&acts, &sorted);
         let text = format!("{}{steps}", scenario(400, &campaign, cohort, &run));
         let loaded = load(&text);
         let outcome = super::super::runs::simulate(&loaded, 1);
