@@ -10,6 +10,8 @@ use super::polling::Polling;
 #[derive(Clone, Debug)]
 pub struct Cohort {
     pub start: Start,
+    /// When devices are activated and first come online; none: they are there from the beginning.
+    pub joins: Option<Law>,
     /// Lengths of offline and of online periods, in this order.
     pub periods: [Law; 2],
     /// A device whose word lies below is offline for good.

@@ -189,6 +189,12 @@ impl Presence {
         if word < cohort.never_returns {
             return Presence::new(id, false, Time::NEVER);
         }
+        if cohort.joins.is_some() {
+            let joined = Presence::joined(device, cohort, streams);
+            let mut presence = Presence::new(id, false, joined);
+            presence.run_to(now, device, cohort, streams);
+            return presence;
+        }
         let online = match cohort.start {
             Start::Always => return Presence::new(id, true, Time::NEVER),
             Start::Equilibrium => word < cohort.online_below,
@@ -202,10 +208,20 @@ impl Presence {
         let law = cohort.period(online);
         let first = end_of(Time::ZERO, law.sample(&mut streams.stream(device, Purpose::Period, 0)));
         let mut presence = Presence::new(id, online, first);
-        while presence.until() <= now && !presence.until().is_never() {
-            presence.flip(device, cohort, streams);
-        }
+        presence.run_to(now, device, cohort, streams);
         presence
+    }
+
+    fn run_to(&mut self, now: Time, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+        while self.until() <= now && !self.until().is_never() {
+            self.flip(device, cohort, streams);
+        }
+    }
+
+    /// When the device is activated: at the beginning, unless its cohort joins later.
+    pub fn joined(device: DeviceId, cohort: &Cohort, streams: &Streams) -> Time {
+        let Some(joins) = &cohort.joins else { return Time::ZERO };
+        end_of(Time::ZERO, joins.sample(&mut streams.stream(device, Purpose::Period, 0)))
     }
 
     /// Whether [`Presence::first`] would find the device online, at less cost.
@@ -218,6 +234,9 @@ impl Presence {
         streams: &Streams,
     ) -> bool {
         match cohort.start {
+            _ if cohort.joins.is_some() => {
+                Presence::first(device, id, now, cohort, streams).online()
+            }
             Start::Always if cohort.never_returns == 0 => true,
             Start::Always | Start::Equilibrium => {
                 let word = streams.stream(device, Purpose::FirstPresence, 0).next_u64();
@@ -256,6 +275,7 @@ mod tests {
         let (never_returns, online_below) = Cohort::presence_thresholds(start, &on, &off, 0.1);
         Cohort {
             start,
+            joins: None,
             periods: [off, on],
             never_returns,
             online_below,

@@ -20,6 +20,8 @@ pub fn loaded() -> Loaded {
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
+        modules: Vec::new(),
+        rollouts: Vec::new(),
     }
 }
 
@@ -30,6 +32,8 @@ fn campaign() -> CampaignOutcome {
         steps_left: Vec::new(),
         aborts: Vec::new(),
         tags: Vec::new(),
+        name: "gateway 4.1 -> 4.2".into(),
+        device_status: None,
     }
 }
 
@@ -40,6 +44,7 @@ pub fn scenario() -> Scenario {
         share: Some(1.0),
         versions: Default::default(),
         timezone: None,
+        joins: None,
         poll: None,
         confirms: Default::default(),
         online: Online::Always,
@@ -53,7 +58,10 @@ pub fn scenario() -> Scenario {
     };
     Scenario {
         format: 1,
+        packages: Vec::new(),
+        rollout: Vec::new(),
         package: Package {
+            module: "default".into(),
             version: "4.2.0".into(),
             size: None,
             needs_verification: false,
@@ -68,6 +76,7 @@ pub fn scenario() -> Scenario {
             devices: Some(1010),
             inventory: None,
             versions: Default::default(),
+            modules: Default::default(),
             cohort: vec![cohort],
         },
         run: Run { seed: 42, ..Run::default() },
@@ -89,6 +98,9 @@ pub fn two_cohorts() -> Outcome {
     Outcome {
         campaign: campaign(),
         trace: Vec::new(),
+        module: "default".into(),
+        target: "4.2.0".into(),
+        further: Vec::new(),
         ended: Ended::Until,
         end: Time(7_200_000_000),
         series: Series {
@@ -111,6 +123,9 @@ pub fn empty() -> Outcome {
     Outcome {
         campaign: campaign(),
         trace: Vec::new(),
+        module: "default".into(),
+        target: "4.2.0".into(),
+        further: Vec::new(),
         ended: Ended::AllFinal,
         end: Time::ZERO,
         cohorts: vec![CohortOutcome { name, devices: 7, tally }],

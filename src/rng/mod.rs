@@ -57,6 +57,23 @@ impl Streams {
         Streams { keys: std::array::from_fn(key) }
     }
 
+    /// The same devices with other luck in what they are asked to do: for a second package, so
+    /// that who fails at one does not therefore fail at the other.
+    pub fn for_package(self, seed: u64, package: u64) -> Streams {
+        let mut keys = self.keys;
+        let of_the_package = [
+            Purpose::Attempt,
+            Purpose::Reaction,
+            Purpose::Verify,
+            Purpose::Install,
+            Purpose::Consent,
+        ];
+        for purpose in of_the_package {
+            keys[purpose as usize] = philox4x64([purpose as u64, package, 0, 0], [seed, 0])[0] | 1;
+        }
+        Streams { keys }
+    }
+
     /// The stream of one device for one purpose; indices above 2^24 come round again.
     #[inline(always)]
     pub fn stream(&self, device: DeviceId, purpose: Purpose, index: u32) -> Stream {

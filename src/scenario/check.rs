@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_law::{self, Demand};
-use super::file::{Cohort, Delivery, Download, Online, Scenario, Select};
+use super::file::{Cohort, Delivery, Download, Online, Package, Scenario, Select};
 use super::findings::{Findings, suggestion};
-use super::path::Path;
+use super::path::{Path, Step};
 use super::tree::Node;
 use crate::model::{Bytes, Span};
 
@@ -23,6 +23,8 @@ pub struct Checker<'a> {
     pub findings: &'a mut Findings,
     pub tree: &'a Node,
     pub scenario: &'a Scenario,
+    /// Where the campaign stands in the file: at the root, or in `rollout[i]`.
+    pub root: Path,
 }
 
 impl Checker<'_> {
@@ -34,15 +36,37 @@ impl Checker<'_> {
         self.verification();
         self.retry();
         self.fleet();
+        self.modules();
         for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
             self.cohort(&Path::of("fleet.cohort").index(index), cohort);
         }
         self.run();
     }
 
+    /// Every rule of a further campaign.
+    pub fn rollout(&mut self) {
+        self.package();
+        self.campaign();
+        self.course();
+        self.verification();
+        self.retry();
+        self.modules();
+        self.carries();
+    }
+
     pub fn refuse(&mut self, path: &Path, rule: &str, help: &str) {
         let help = (!help.is_empty()).then(|| help.to_owned());
-        self.findings.value(self.tree, path, rule, help);
+        self.findings.value(self.tree, &self.placed(path), rule, help);
+    }
+
+    /// Where in the file a path of the campaign's scenario is.
+    fn placed(&self, path: &Path) -> Path {
+        match path.0.first() {
+            Some(Step::Key(key)) if key != "fleet" && key != "run" => {
+                Path([self.root.0.as_slice(), &path.0].concat())
+            }
+            _ => path.clone(),
+        }
     }
 
     pub fn between(&mut self, path: &Path, span: Span, least: Span, most: Span) {
@@ -53,14 +77,15 @@ impl Checker<'_> {
     }
 
     fn package(&mut self) {
-        let package = &self.scenario.package;
-        if package.size == Some(Bytes(0)) {
-            self.refuse(&Path::of("package.size"), "must be at least 1 B", "");
-        }
-        for (version, size) in &package.delta {
-            if *size == Bytes(0) {
-                let path = Path::of("package.delta").key(version);
-                self.refuse(&path, "must be at least 1 B", "");
+        for (path, package) in packages(self.scenario) {
+            if package.size == Some(Bytes(0)) {
+                self.refuse(&path.key("size"), "must be at least 1 B", "");
+            }
+            for (version, size) in &package.delta {
+                if *size == Bytes(0) {
+                    let path = path.key("delta").key(version);
+                    self.refuse(&path, "must be at least 1 B", "");
+                }
             }
         }
     }
@@ -218,7 +243,7 @@ impl Checker<'_> {
         }
     }
 
-    fn version_shares(&mut self, path: &Path, versions: &BTreeMap<String, f64>) {
+    pub fn version_shares(&mut self, path: &Path, versions: &BTreeMap<String, f64>) {
         if versions.is_empty() {
             return;
         }
@@ -238,6 +263,9 @@ impl Checker<'_> {
 
     fn cohort(&mut self, path: &Path, cohort: &Cohort) {
         self.version_shares(&path.key("versions"), &cohort.versions);
+        if let Some(joins) = &cohort.joins {
+            check_law::spans(self, &path.key("joins"), joins, Demand::None);
+        }
         if let Online::Renewal { on, off, start: _ } = &cohort.online {
             let path = path.key("online").key("renewal");
             check_law::spans(self, &path.key("on"), on, Demand::FiniteMean);
@@ -328,8 +356,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Versions named by the campaign must be installed somewhere.
-    pub fn known_versions(&mut self, known: &BTreeSet<&str>) {
+    /// Versions named by the campaign must be installed somewhere; `of` tells which a module has.
+    pub fn known_versions<'v>(&mut self, of: impl Fn(&str) -> BTreeSet<&'v str>) {
+        let known = of(&self.scenario.package.module);
         let campaign = &self.scenario.campaign;
         if known.len() > VERSIONS_MAX {
             let rule = format!("has more than {VERSIONS_MAX} different versions");
@@ -345,7 +374,14 @@ impl Checker<'_> {
         for version in self.scenario.package.delta.keys() {
             named.push((Path::of("package.delta").key(version), version));
         }
-        for (path, version) in named {
+        let mut named: Vec<(Path, &str, BTreeSet<&str>)> =
+            named.into_iter().map(|(path, version)| (path, version, known.clone())).collect();
+        for (index, package) in self.scenario.packages.iter().enumerate() {
+            let path = Path::of("packages").index(index).key("delta");
+            let known = of(&package.module);
+            named.extend(package.delta.keys().map(|v| (path.key(v), v.as_str(), known.clone())));
+        }
+        for (path, version, known) in named {
             if !known.contains(version) {
                 let help = suggestion(version, known.iter().copied()).unwrap_or_default();
                 let rule = format!("no device has version {version:?} installed");
@@ -353,6 +389,13 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// All packages of the campaign, and where they stand.
+pub fn packages(scenario: &Scenario) -> impl Iterator<Item = (Path, &Package)> {
+    let further = scenario.packages.iter().enumerate();
+    let further = further.map(|(index, package)| (Path::of("packages").index(index), package));
+    std::iter::once((Path::of("package"), &scenario.package)).chain(further)
 }
 
 /// Without the noise of binary fractions.

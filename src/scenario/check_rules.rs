@@ -36,7 +36,9 @@ impl Checker<'_> {
         for (index, step) in self.scenario.operator.iter().enumerate() {
             self.step(&Path::of("operator").index(index), step);
         }
-        for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
+        self.dynamic();
+        let is_first = self.root == Path::root();
+        for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate().filter(|_| is_first) {
             if let Some(zone) = &cohort.timezone {
                 self.zone(&Path::of("fleet.cohort").index(index).key("timezone"), zone);
             }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::moments::Moment;
 use super::profile::Profile;
 use super::rules::{
-    AbortRule, NotStarted, Order, RateFrom, Reached, Stages, Step, TimeoutFrom, Window,
+    AbortRule, Conflict, Dynamic, ModuleOrder, NotStarted, Order, RateFrom, Reached, Stages, Step,
+    TimeoutFrom, Window,
 };
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
@@ -25,6 +26,10 @@ pub struct Scenario {
     pub format: u32,
     /// What is rolled out.
     pub package: Package,
+    /// Further packages of the campaign, each for another module of the devices.
+    #[schemars(length(max = 15))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Package>,
     /// To whom, how fast, under which rules.
     pub campaign: Campaign,
     /// The devices, and how they behave.
@@ -32,15 +37,43 @@ pub struct Scenario {
     /// What operators do to the campaign, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<Step>,
+    /// Further campaigns on the same fleet.
+    #[schemars(length(max = 15))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollout: Vec<Rollout>,
     /// How to simulate.
     #[serde(default)]
     pub run: Run,
 }
 
+/// A further campaign on the same fleet, with what it rolls out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// What is rolled out.
+    pub package: Package,
+    /// Further packages of the campaign, each for another module of the devices.
+    #[schemars(length(max = 15))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Package>,
+    /// To whom, how fast, under which rules.
+    pub campaign: Campaign,
+    /// What operators do to the campaign, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator: Vec<Step>,
+}
+
+/// The module of devices that have only one.
+pub const DEFAULT_MODULE: &str = "default";
+
 /// The firmware package that is rolled out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
+    /// The module it is for; `fleet.modules` says what devices have installed there.
+    #[schemars(length(min = 1))]
+    #[serde(default = "default_module")]
+    pub module: String,
     /// The version a device reports once it is updated.
     #[schemars(length(min = 1))]
     pub version: String,
@@ -68,6 +101,19 @@ pub struct Campaign {
     /// It verifies the package: on at most 10 devices, all of which must succeed.
     #[serde(default)]
     pub verify: bool,
+    /// It also takes devices that match later; none: only those that match when it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic: Option<Dynamic>,
+    /// What happens where a device still has an unfinished task of another campaign.
+    #[serde(default)]
+    pub conflict: Conflict,
+    /// Tasks for different modules of a device are independent: only one for the same module is
+    /// in the way.
+    #[serde(default)]
+    pub modules_independent: bool,
+    /// How a device with several packages to install goes about it.
+    #[serde(default)]
+    pub modules: ModuleOrder,
     /// Which of the matching devices are targeted.
     #[serde(default)]
     pub select: Select,
@@ -264,6 +310,10 @@ pub struct Fleet {
     /// Installed versions and their shares, e.g. { "4.1.3" = 0.8, "4.0.9" = 0.2 }.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, f64>,
+    /// Installed versions of further modules and their shares, by the module's name, e.g.
+    /// { mcu = { "1.0" = 1.0 } }.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub modules: BTreeMap<String, BTreeMap<String, f64>>,
     /// Groups of devices with laws of their own; 1 to 4096.
     #[schemars(length(min = 1, max = 4096))]
     pub cohort: Vec<Cohort>,
@@ -287,6 +337,10 @@ pub struct Cohort {
     #[schemars(length(min = 1))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
+    /// When devices are activated and first come online, since the run began; none: they are
+    /// there from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<Law<Span>>,
     /// When devices are reachable.
     #[serde(default)]
     pub online: Online,
@@ -505,6 +559,10 @@ pub struct Branch<U> {
     pub share: f64,
     /// Mean of this branch.
     pub mean: U,
+}
+
+fn default_module() -> String {
+    DEFAULT_MODULE.to_owned()
 }
 
 fn one() -> u32 {

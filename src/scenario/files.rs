@@ -6,7 +6,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use super::check::Checker;
-use super::file::{Online, Select};
+use super::file::{DEFAULT_MODULE, Online, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};
@@ -22,20 +22,63 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
     let mut loaded = Loaded {
         scenario: scenario.clone(),
         text: text.to_owned(),
-        inventory,
+        inventory: inventory.map(Arc::new),
         measured,
         select_list: None,
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
+        modules: Vec::new(),
+        rollouts: Vec::new(),
     };
+    let rollouts: Vec<Scenario> =
+        scenario.rollout.iter().map(|r| on_its_own(scenario, r)).collect();
     // Without the fleet, every id and version would look unknown.
     let listed = scenario.fleet.inventory.is_some();
-    if listed == loaded.inventory.is_some() {
-        checker.known_versions(&versions(&loaded));
+    let is_whole = listed == loaded.inventory.is_some();
+    let mut further = Vec::new();
+    for (index, scenario) in rollouts.iter().enumerate() {
+        let root = Path::of("rollout").index(index);
+        let mut checker =
+            Checker { findings: &mut *checker.findings, tree: checker.tree, scenario, root };
+        checker.rollout();
+        let mut rollout = Loaded { scenario: scenario.clone(), ..loaded.clone() };
+        if is_whole {
+            checker.known_versions(|module| versions(&loaded, module));
+            load_lists(&mut checker, base_dir, &mut rollout);
+        }
+        further.push(with_modules(rollout));
+    }
+    if is_whole {
+        checker.known_versions(|module| versions(&loaded, module));
         load_lists(checker, base_dir, &mut loaded);
     }
-    loaded
+    Loaded { rollouts: further, ..with_modules(loaded) }
+}
+
+/// A further campaign as if it were the only one.
+fn on_its_own(scenario: &Scenario, rollout: &Rollout) -> Scenario {
+    Scenario {
+        package: rollout.package.clone(),
+        packages: rollout.packages.clone(),
+        campaign: rollout.campaign.clone(),
+        operator: rollout.operator.clone(),
+        rollout: Vec::new(),
+        ..scenario.clone()
+    }
+}
+
+/// With a scenario of its own for each further package.
+fn with_modules(loaded: Loaded) -> Loaded {
+    let module = |package: &Package| {
+        let mut module = loaded.clone();
+        module.scenario.package = package.clone();
+        // What versions the campaign starts from is said of its first package.
+        module.scenario.campaign.source_versions.clear();
+        module
+    };
+    let modules = loaded.scenario.packages.iter().map(module).collect();
+    Loaded { modules, ..loaded }
 }
 
 /// The bytes of the file named at `path`.
@@ -90,8 +133,21 @@ fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<M
     all
 }
 
-/// Versions that devices may have installed.
-fn versions(loaded: &Loaded) -> BTreeSet<&str> {
+/// Versions of a module that devices may have installed, or get by a campaign of several.
+fn versions<'l>(loaded: &'l Loaded, module: &str) -> BTreeSet<&'l str> {
+    let Scenario { package, packages, rollout, .. } = &loaded.scenario;
+    let further = rollout.iter().flat_map(|r| std::iter::once(&r.package).chain(&r.packages));
+    let all = std::iter::once(package).chain(packages).chain(further);
+    let targets = all.filter(|p| !rollout.is_empty() && p.module == module);
+    let targets = targets.map(|package| package.version.as_str());
+    targets.chain(installed(loaded, module)).collect()
+}
+
+fn installed<'l>(loaded: &'l Loaded, module: &str) -> BTreeSet<&'l str> {
+    if module != DEFAULT_MODULE {
+        let versions = loaded.scenario.fleet.modules.get(module);
+        return versions.into_iter().flat_map(|v| v.keys()).map(String::as_str).collect();
+    }
     if let Some(inventory) = &loaded.inventory {
         return inventory.version_names.iter().map(String::as_str).collect();
     }

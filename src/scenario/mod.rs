@@ -1,6 +1,7 @@
 //! What the user writes: TOML → checked, typed, with units.
 
 mod check;
+mod check_fleet;
 mod check_law;
 mod check_rules;
 mod csv_file;
@@ -24,6 +25,8 @@ mod tree;
 pub mod units;
 mod walk;
 
+use std::sync::Arc;
+
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use read::{load, load_text, resolved};
@@ -36,7 +39,7 @@ pub struct Loaded {
     /// The file as it was read, for the results folder.
     pub text: String,
     /// Per-device data, if the fleet is given by an inventory.
-    pub inventory: Option<Inventory>,
+    pub inventory: Option<Arc<Inventory>>,
     /// Measured periods, one entry per cohort; none where the cohort has no measured law.
     pub measured: Vec<Option<Measured>>,
     /// Ids of `select.list` or `select.list-file`, in push order.
@@ -46,6 +49,10 @@ pub struct Loaded {
     /// Black and white list as device numbers, sorted; no white list: everyone.
     pub blacklist: Vec<crate::model::DeviceId>,
     pub whitelist: Option<Vec<crate::model::DeviceId>>,
+    /// The campaign's further packages, each with a scenario of its own.
+    pub modules: Vec<Loaded>,
+    /// Further campaigns on the fleet.
+    pub rollouts: Vec<Loaded>,
 }
 
 /// A fleet as listed by the user; every list is indexed by device.

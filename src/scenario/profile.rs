@@ -48,30 +48,39 @@ impl Profile {
     }
 }
 
-/// Adds to the tree what its `campaign.profile` sets and it does not say itself.
+/// Adds to the tree what the `campaign.profile`s in it set and it does not say itself.
 ///
 /// A profile that is unknown, or no text, is left to the walk over the tree.
 pub fn apply(tree: &mut Node) {
-    let Some(entry) = tree.entry("campaign").and_then(|c| c.node.entry("profile")) else { return };
-    let Value::Text(name) = &entry.node.value else { return };
-    let known = Profile::ALL.iter().find(|(known, _)| known == name);
-    let Some((_, profile)) = known else { return };
-    let place = entry.node.place.clone();
-    let table = DeTable::parse(profile.text()).expect("a profile is TOML");
-    let mut profile = Node::of_table(&table, 0, 0);
-    relocate(&mut profile, &place);
-    if let Some(campaign) = child(tree, "campaign") {
-        fill(campaign, profile.entry("campaign"));
-        if let Some(retry) = child(campaign, "retry") {
-            fill(retry, profile.entry("retry"));
-        }
+    let mut profiles: Vec<Node> = fill_campaign(tree).into_iter().collect();
+    if let Some(Value::List(rollouts)) = child(tree, "rollout").map(|node| &mut node.value) {
+        profiles.extend(rollouts.iter_mut().filter_map(fill_campaign));
     }
     let Some(cohorts) = child(tree, "fleet").and_then(|fleet| child(fleet, "cohort")) else {
         return;
     };
     if let Value::List(cohorts) = &mut cohorts.value {
-        cohorts.iter_mut().for_each(|cohort| fill(cohort, profile.entry("cohort")));
+        for profile in profiles {
+            cohorts.iter_mut().for_each(|cohort| fill(cohort, profile.entry("cohort")));
+        }
     }
+}
+
+/// Fills in the campaign in `tree`; its profile, if it names one.
+fn fill_campaign(tree: &mut Node) -> Option<Node> {
+    let entry = tree.entry("campaign")?.node.entry("profile")?;
+    let Value::Text(name) = &entry.node.value else { return None };
+    let (_, profile) = Profile::ALL.iter().find(|(known, _)| known == name)?;
+    let place = entry.node.place.clone();
+    let table = DeTable::parse(profile.text()).expect("a profile is TOML");
+    let mut profile = Node::of_table(&table, 0, 0);
+    relocate(&mut profile, &place);
+    let campaign = child(tree, "campaign")?;
+    fill(campaign, profile.entry("campaign"));
+    if let Some(retry) = child(campaign, "retry") {
+        fill(retry, profile.entry("retry"));
+    }
+    Some(profile)
 }
 
 fn child<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {

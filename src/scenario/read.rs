@@ -46,7 +46,8 @@ pub fn load_text(
     let Some((tree, scenario)) = typed(&mut findings, text) else {
         return Err(Problems::new(findings.sorted()));
     };
-    let mut checker = Checker { findings: &mut findings, tree: &tree, scenario: &scenario };
+    let root = Path::root();
+    let mut checker = Checker { findings: &mut findings, tree: &tree, scenario: &scenario, root };
     checker.all();
     let loaded = files::load(&mut checker, base_dir, text);
     match findings.problems.is_empty() {

@@ -114,6 +114,38 @@ pub struct Window {
     pub clock: String,
 }
 
+/// Which devices a dynamic campaign takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dynamic {
+    /// Those that match when it starts, and later ones.
+    PresentAndLater,
+    /// Only devices that are activated, or report another version, after its start.
+    Later,
+}
+
+/// What happens where a device still has an unfinished task of another campaign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conflict {
+    /// The unfinished task stays; the new one fails as occupied.
+    #[default]
+    Keep,
+    /// The unfinished task is canceled, unless it is in progress.
+    Overwrite,
+}
+
+/// How a device with several packages to install goes about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModuleOrder {
+    /// All at once.
+    #[default]
+    Parallel,
+    /// One after the other; when one does not succeed, those after it are canceled.
+    Sequence,
+}
+
 /// In which order devices have their turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

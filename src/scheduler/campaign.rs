@@ -3,7 +3,7 @@
 use crate::model::{DeviceId, Span, Time};
 
 use super::abort::{Abort, AbortAction, AbortRule, Counts};
-use super::dispatch::{Dispatcher, FleetView, Ready};
+use super::dispatch::{Dispatcher, FleetView, Lane, Ready};
 use super::limiter::RateChange;
 use super::stages::Stages;
 use super::state::{CampaignError, CampaignStatus, FailureReason, QueueCause, TaskState};
@@ -194,6 +194,8 @@ pub struct Campaign {
     tags: Vec<(String, String)>,
     /// Canceled, but with the tasks it has.
     goes_on: bool,
+    /// Another dynamic campaign of its package is active.
+    rivaled: bool,
     aborts: Vec<Abort>,
     orders: Vec<Order>,
     log: Vec<Entry>,
@@ -220,12 +222,50 @@ impl Campaign {
             counts: Counts { total, ..Counts::default() },
             tags: Vec::new(),
             goes_on: false,
+            rivaled: false,
             aborts: Vec::new(),
             orders: Vec::new(),
             log: Vec::new(),
         };
         campaign.dispatcher.reach = campaign.stages.reach(Time::ZERO);
         campaign
+    }
+
+    /// Its tasks are made when it starts, which is not before the first [`Campaign::advance`].
+    pub fn not_begun(mut self) -> Campaign {
+        if self.status == CampaignStatus::Active {
+            self.status = CampaignStatus::Scheduled;
+        }
+        self
+    }
+
+    /// Makes the tasks of a campaign that has just started.
+    pub fn populate(&mut self, lanes: Vec<Lane>, stages: Stages, total: u64, now: Time) {
+        self.dispatcher.populate(lanes);
+        self.dispatcher.reach = stages.reach(now);
+        self.stages = stages;
+        self.counts.total = total;
+    }
+
+    /// A dynamic campaign takes a device that matches later (R12).
+    pub fn append(&mut self, device: DeviceId, lane: u16) {
+        self.counts.total += 1;
+        self.dispatcher.append(device, lane);
+    }
+
+    /// Whether it takes devices that match later.
+    pub fn is_matching(&self) -> bool {
+        self.policy.dynamic && self.is_running()
+    }
+
+    /// Whether it has not started, but will by time alone.
+    pub fn is_scheduled(&self) -> bool {
+        self.status == CampaignStatus::Scheduled
+    }
+
+    /// R12: another dynamic campaign of the same package is active: this one must not start.
+    pub fn set_rivaled(&mut self, rivaled: bool) {
+        self.rivaled = rivaled && self.policy.dynamic;
     }
 
     pub fn status(&self) -> CampaignStatus {
@@ -296,6 +336,11 @@ impl Campaign {
 
     /// Does what time alone brings about, up to `now`.
     pub fn advance(&mut self, now: Time) {
+        if self.status == CampaignStatus::Scheduled && self.policy.start <= now && self.rivaled {
+            self.status = CampaignStatus::Canceled;
+            let refused = Some(CampaignError::DynamicExists);
+            self.log.push(Entry { at: now, what: "start", status: self.status, refused });
+        }
         if self.status == CampaignStatus::Scheduled && self.policy.start <= now {
             self.enter(CampaignStatus::Active, now, "start");
             self.orders.push(Order::Activate);
@@ -395,6 +440,9 @@ impl Campaign {
             }
             Action::Activate => {
                 self.allow(self.status == CampaignStatus::Draft)?;
+                if self.rivaled {
+                    return Err(CampaignError::DynamicExists);
+                }
                 self.status = CampaignStatus::Scheduled;
                 self.advance(now);
             }
@@ -488,7 +536,7 @@ impl Campaign {
     /// A campaign with an end of validity stays open until then, so that failed tasks can be
     /// tried again by hand.
     pub fn complete(&mut self, now: Time) {
-        if self.is_running() && self.policy.finish.is_never() {
+        if self.is_running() && self.policy.finish.is_never() && !self.policy.dynamic {
             self.enter(CampaignStatus::Completed, now, "complete");
         }
     }

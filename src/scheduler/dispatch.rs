@@ -88,6 +88,8 @@ pub struct Ready {
     pub lane: u16,
     /// The task was pushed before.
     pub again: bool,
+    /// Which of the campaign's packages it is about.
+    pub module: u8,
 }
 
 /// What a device's turn came to.
@@ -153,6 +155,21 @@ impl Dispatcher {
         // Stable, since that is fastest for a few sorted lists one behind the other.
         batch.sort();
         batch.drain(..).for_each(|ready| self.lanes[usize::from(ready.lane)].add(ready));
+    }
+
+    /// Begins with these lanes, nobody of whom had a turn.
+    ///
+    /// # Panics
+    /// If there are no lanes.
+    pub fn populate(&mut self, lanes: Vec<Lane>) {
+        assert!(!lanes.is_empty(), "devices are in lanes");
+        self.lanes = lanes;
+        self.turns = 0;
+    }
+
+    /// A device joins the end of its lane's list (R12).
+    pub fn append(&mut self, device: DeviceId, lane: u16) {
+        self.lanes[usize::from(lane)].list.append(device);
     }
 
     /// Nobody has a turn on the lists any more.

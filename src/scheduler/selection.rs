@@ -10,7 +10,7 @@ pub struct Selection {
     /// Which listed devices are targeted; none: all of them.
     targeted: Option<Box<[u64]>>,
     /// Which of them are to be passed over; none: nobody.
-    withdrawn: Option<Box<[u64]>>,
+    withdrawn: Option<Vec<u64>>,
 }
 
 /// Devices in push order.
@@ -18,7 +18,7 @@ pub struct Selection {
 pub enum DeviceList {
     /// 0, 1, … up to this count.
     All(u32),
-    Listed(Box<[DeviceId]>),
+    Listed(Vec<DeviceId>),
 }
 
 impl DeviceList {
@@ -76,13 +76,29 @@ impl Selection {
         None
     }
 
+    /// Puts a device at the end of the list, where it may stand a second time (R12).
+    ///
+    /// # Panics
+    /// Unless every listed device is targeted.
+    pub fn append(&mut self, device: DeviceId) {
+        assert!(self.targeted.is_none(), "a part of a list has no end");
+        match &mut self.list {
+            DeviceList::Listed(devices) => devices.push(device),
+            DeviceList::All(count) => {
+                self.list = DeviceList::Listed((0..*count).map(DeviceId).chain([device]).collect());
+            }
+        }
+    }
+
     /// Takes a device off the list if its turn has not come; whether it was there.
     pub fn withdraw(&mut self, device: DeviceId) -> bool {
         let length = self.list.len();
         let position = match &self.list {
             DeviceList::All(count) => u64::from(device.0.min(*count)),
             DeviceList::Listed(devices) => {
-                devices.iter().position(|d| *d == device).map_or(length, |at| at as u64)
+                let left = &devices[self.next.min(length) as usize..];
+                let position = left.iter().position(|d| *d == device);
+                position.map_or(length, |at| self.next + at as u64)
             }
         };
         if position < self.next
@@ -92,15 +108,16 @@ impl Selection {
         {
             return false;
         }
-        let nobody = || vec![0; length.div_ceil(64) as usize].into();
-        let bits = self.withdrawn.get_or_insert_with(nobody);
+        let bits = self.withdrawn.get_or_insert_default();
+        bits.resize(length.div_ceil(64) as usize, 0);
         bits[(position / 64) as usize] |= 1 << (position % 64);
         true
     }
 
     #[inline(always)]
     fn is_withdrawn(&self, position: u64) -> bool {
-        self.withdrawn.as_ref().is_some_and(|bits| is_set(bits, position))
+        let is_within = |bits: &Vec<u64>| position / 64 < bits.len() as u64;
+        self.withdrawn.as_ref().is_some_and(|bits| is_within(bits) && is_set(bits, position))
     }
 
     #[inline(always)]

@@ -312,6 +312,8 @@ pub enum CampaignError {
     Confirmations(usize),
     #[error("the kind of a rate cannot be changed, only its values")]
     RateKind,
+    #[error("the package has an active dynamic campaign already")]
+    DynamicExists,
     #[error("only a dynamic campaign's timeout and source versions can be changed")]
     StaticCampaign,
 }

@@ -7,6 +7,7 @@ use crate::scheduler::{Ready, TaskPolicy, TaskResult};
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
+use super::ledger::Ledger;
 use super::outcome::{Events, Tally};
 use super::trace::{TraceEntry, Tracer};
 use super::world::World;
@@ -45,6 +46,8 @@ pub struct Books<'w> {
     pub activated: Time,
     /// What became of tasks in the current tick.
     pub results: Vec<TaskResult>,
+    /// What packages of one fleet know of each other; none where there is only one.
+    pub ledger: Option<Box<Ledger>>,
 }
 
 impl<'w> Books<'w> {
@@ -69,6 +72,16 @@ impl<'w> Books<'w> {
             trace: Tracer::new(None),
             activated: Time::ZERO,
             results: Vec::new(),
+            ledger: None,
+        }
+    }
+
+    /// The version the device, which has no flight, runs.
+    #[inline(always)]
+    pub fn version_of(&self, slot: u32, device: DeviceId, cohort: CohortId) -> u16 {
+        match &self.ledger {
+            None => self.world.version_of(device, cohort),
+            Some(ledger) => ledger.installed[slot as usize],
         }
     }
 
@@ -112,7 +125,8 @@ impl<'w> Books<'w> {
         presence.set_stage(Stage::Ready);
         let lane = self.world.lanes.of(device, presence.cohort());
         let period = presence.periods;
-        self.ready.push(Ready { since: now, device, slot, period, lane, again });
+        let module = self.world.module;
+        self.ready.push(Ready { since: now, device, slot, period, lane, again, module });
     }
 
     /// For the log: the device, which has no flight, was queued or requeued.

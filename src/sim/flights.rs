@@ -74,6 +74,9 @@ impl Books<'_> {
         if before != after {
             self.moved(cohort, before, after);
             self.started += 1;
+            if let Some(ledger) = &mut self.ledger {
+                ledger.start(active.flight.slot, active.device, now);
+            }
         }
         let tally = self.tally(cohort);
         tally.attempts[usize::from(number - 1).min(MAX_ATTEMPT_COUNTED - 1)] += 1;
@@ -226,6 +229,9 @@ impl Books<'_> {
             }
             if after.is_final() {
                 self.ended += u64::from(!before.is_waiting());
+                if let Some(ledger) = &mut self.ledger {
+                    ledger.end(active.flight.slot, active.device, now, after);
+                }
                 if self.wants_results {
                     self.results.push(TaskResult { at: now, device: active.device, state: after });
                 }
@@ -265,7 +271,7 @@ impl Books<'_> {
             Verdict::Reject => (Input::Refused, Some(FailureReason::Rejected)),
             Verdict::Brick => unreachable!("a bricked device reports nothing"),
         };
-        self.change_version(active, verdict);
+        self.change_version(active, now, verdict);
         let effect = self.hear(active, now, input);
         let flight = &mut *active.flight;
         if let Effect::RetryAt(at) = effect {
@@ -293,7 +299,7 @@ impl Books<'_> {
     }
 
     #[inline(always)]
-    fn change_version(&mut self, active: &mut Active, verdict: Verdict) {
+    fn change_version(&mut self, active: &mut Active, now: Time, verdict: Verdict) {
         let to = match verdict {
             Verdict::Target => self.world.versions.target,
             Verdict::WrongVersion => self.world.versions.other,
@@ -304,6 +310,9 @@ impl Books<'_> {
         let count = &mut self.versions;
         count[usize::from(from)] = count[usize::from(from)].wrapping_sub(1);
         count[usize::from(to)] = count[usize::from(to)].wrapping_add(1);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.install(active.flight.slot, active.device, now, to);
+        }
     }
 
     /// R18, R19: the device is listed: its user is asked, or it may ask for the offer.

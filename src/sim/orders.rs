@@ -2,11 +2,12 @@
 
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
-use crate::scheduler::Order;
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
+use crate::scheduler::{Order, StateSet};
 
 use super::books::Books;
-use super::flights::Fate;
+use super::flights::{Active, Fate};
+use super::ledger::Status;
 use super::shard::Shard;
 use super::trace::TraceEntry;
 
@@ -17,7 +18,9 @@ impl Shard<'_> {
             Order::Activate => self.books.activated = now,
             Order::SetPolicy(policy) => self.books.policy = *policy,
             Order::End { states, retries, to } => {
-                if states.contains(self.books.world.first_state()) {
+                if self.books.ledger.is_some() {
+                    self.end_unturned_of_several(states, *to);
+                } else if states.contains(self.books.world.first_state()) {
                     self.books.end_unturned(*to);
                 }
                 for slot in 0..self.records.len() as u32 {
@@ -75,6 +78,7 @@ impl Shard<'_> {
                 let entry = TraceEntry { at: now, event, state: to, attempt: 0, online };
                 self.books.trace.note(device, || entry);
                 self.books.end(cohort, state, to);
+                self.books.note_end(slot, device, now, to);
                 self.release(slot);
             }
             return;
@@ -95,8 +99,10 @@ impl Shard<'_> {
         let over = active.flight.attempt.is_over();
         let offline = matches!(state, TaskState::Queued(_)) && stage == Stage::Waiting;
         let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
+        let device = active.device;
         self.books.ended += u64::from(!is_queued);
         self.books.end(cohort, counted, to);
+        self.books.note_end(slot, device, now, to);
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
             return self.end_flight(presence.flight);
         }
@@ -138,6 +144,9 @@ impl Shard<'_> {
             QueueCause::Offline
         };
         self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+        if let Some(ledger) = &mut self.books.ledger {
+            ledger.reopen(slot);
+        }
         self.enter_again(flight, now);
     }
 
@@ -165,6 +174,109 @@ impl Shard<'_> {
     }
 }
 
+/// Where a fleet has several packages.
+impl Shard<'_> {
+    /// Tasks whose device had no turn yet end; where another package of the campaign has begun,
+    /// the device has been notified of this one as well.
+    fn end_unturned_of_several(&mut self, states: &StateSet, to: TaskState) {
+        let first = states.contains(self.books.world.first_state());
+        for slot in 0..self.records.len() as u32 {
+            let ends = match self.status(slot) {
+                Status::Open => first,
+                Status::Committed => states.notified,
+                _ => false,
+            };
+            if ends {
+                self.end_unturned_at(slot, to);
+            }
+        }
+    }
+
+    /// How the device's task stands, as its campaign's other packages know it.
+    pub fn status(&self, slot: u32) -> Status {
+        self.books.ledger.as_ref().map_or(Status::None, |ledger| ledger.status[slot as usize])
+    }
+
+    /// Ends the device's task if it is open and had no turn; whether it was.
+    pub fn end_unturned_at(&mut self, slot: u32, to: TaskState) -> bool {
+        let presence = *self.records.presence(slot);
+        let unturned = self.status(slot).is_open() && presence.is_idle();
+        if unturned {
+            self.set_status(slot, Status::of_final(to));
+            self.books.withdraw(presence.cohort(), to);
+        }
+        unturned
+    }
+
+    /// Ends the device's open task, whether it had a turn or not.
+    pub fn end_open(&mut self, slot: u32, to: TaskState, now: Time) {
+        if !self.end_unturned_at(slot, to) {
+            self.end_if(slot, to, now, |_, _| true);
+        }
+    }
+
+    /// Whether the device has begun with the task's package.
+    pub fn is_in_progress(&mut self, slot: u32) -> bool {
+        let flight = self.records.presence(slot).flight;
+        let state = self.records.active(flight).map(|active| active.flight.task.state());
+        matches!(
+            state,
+            Some(TaskState::Downloading | TaskState::Downloaded | TaskState::Installing)
+        )
+    }
+
+    /// Another campaign has given the device another version.
+    pub fn set_version(&mut self, slot: u32, version: u16) {
+        if let Some(ledger) = &mut self.books.ledger {
+            ledger.installed[slot as usize] = version;
+        }
+        let flight = self.records.presence(slot).flight;
+        if let Some(active) = self.records.active(flight) {
+            active.flight.attempt.version = version;
+        }
+    }
+
+    /// Whether the device still goes about a task, final or not.
+    pub fn is_busy(&mut self, slot: u32) -> bool {
+        let flight = self.records.presence(slot).flight;
+        let busy = |active: Active| {
+            !active.flight.attempt.is_over() || !active.flight.task.state().is_final()
+        };
+        self.records.active(flight).is_some_and(busy)
+    }
+
+    /// Makes a task for a device that is not busy; one that fails at once if it is `occupied`.
+    pub fn make_task(&mut self, slot: u32, occupied: bool) {
+        let presence = *self.records.presence(slot);
+        if presence.flight != Presence::NO_FLIGHT {
+            self.end_flight(presence.flight);
+        }
+        let books = &mut self.books;
+        let first = books.world.first_state();
+        let tally = books.tally(presence.cohort());
+        tally.targeted += 1;
+        tally.states[first.index()] += 1;
+        books.open += 1;
+        self.set_status(slot, Status::Open);
+        if occupied {
+            self.end_unturned_at(slot, TaskState::Failed(FailureReason::Occupied));
+        }
+    }
+
+    /// The device is matched once more, but not for this package.
+    pub fn forget_task(&mut self, slot: u32) {
+        match self.status(slot) {
+            Status::Succeeded | Status::NotRequired => self.set_status(slot, Status::NotRequired),
+            _ => self.set_status(slot, Status::None),
+        }
+    }
+
+    pub fn set_status(&mut self, slot: u32, status: Status) {
+        let ledger = self.books.ledger.as_mut().expect("several packages meet");
+        ledger.status[slot as usize] = status;
+    }
+}
+
 impl Books<'_> {
     /// Tasks whose device had no turn yet end.
     fn end_unturned(&mut self, to: TaskState) {
@@ -174,6 +286,12 @@ impl Books<'_> {
             let unturned = tally.targeted - tally.turns - withdrawn;
             self.end_many(cohort, self.world.first_state(), to, unturned);
             self.withdrawn.push(withdrawn + unturned);
+        }
+    }
+
+    fn note_end(&mut self, slot: u32, device: DeviceId, at: Time, to: TaskState) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.end(slot, device, at, to);
         }
     }
 

@@ -1,7 +1,9 @@
 //! What a run leaves behind: counts, series and latencies; everything merges by addition.
 
 use crate::model::Time;
-use crate::scheduler::state::{CampaignStatus, FailureReason, QueueCause, STATES, TaskState};
+use crate::scheduler::state::{
+    CampaignStatus, DeviceStatus, FailureReason, QueueCause, STATES, TaskState,
+};
 use crate::scheduler::{Abort, Entry};
 use crate::stats::Latency;
 
@@ -21,6 +23,12 @@ pub struct Outcome {
     pub versions: Vec<(String, u64)>,
     pub events: Events,
     pub campaign: CampaignOutcome,
+    /// What the package was for, and the version it brings.
+    pub module: String,
+    pub target: String,
+    /// The other packages of the fleet, each with the campaign that it belongs to; not there in
+    /// their own outcomes.
+    pub further: Vec<Outcome>,
     /// The log of the traced device, if there is one.
     pub trace: Vec<TraceEntry>,
 }
@@ -28,6 +36,7 @@ pub struct Outcome {
 /// What became of the campaign itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CampaignOutcome {
+    pub name: String,
     pub status: CampaignStatus,
     /// What was done to it, in order.
     pub log: Vec<Entry>,
@@ -37,6 +46,8 @@ pub struct CampaignOutcome {
     pub aborts: Vec<AbortOutcome>,
     /// Key and value.
     pub tags: Vec<(String, String)>,
+    /// Devices by position in [`DeviceStatus::ALL`], where the campaign has several packages.
+    pub device_status: Option<[u64; DeviceStatus::ALL.len()]>,
 }
 
 /// R30: what a rule's abort came to.
@@ -302,6 +313,8 @@ pub struct SeriesRow {
     pub repushes: u64,
     pub retries: u64,
     pub late_reports: u64,
+    /// Tasks that failed because another one was in the way.
+    pub occupied: u64,
 }
 
 impl Outcome {

@@ -47,7 +47,7 @@ fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
         fails_started: campaign.expiry_fails_started,
         can_suspend: campaign.can_suspend,
         confirms: world.confirms,
-        dynamic: false,
+        dynamic: campaign.dynamic.is_some(),
         abort: campaign.abort.iter().map(abort_rule).collect(),
         task: world.policy,
     }
@@ -100,7 +100,7 @@ fn rate_table(table: &[rules::RateFrom]) -> Vec<(Time, Option<crate::model::Even
     table.iter().map(|entry| (Time(entry.at.0), entry.rate)).collect()
 }
 
-fn stages(campaign: &file::Campaign, targets: &Targets, total: u64) -> Stages {
+pub fn stages(campaign: &file::Campaign, targets: &Targets, total: u64) -> Stages {
     let thousandths = |percent: f64| (percent * 1000.0).round() as u32;
     match &campaign.stages {
         rules::Stages::All => Stages::One,
@@ -150,7 +150,7 @@ fn group_of(targets: &Targets, ends: &[u64]) -> GroupOf {
 }
 
 /// The target list divided by priority and clock.
-fn lanes(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
+pub fn lanes(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
     let list = targets.list.clone();
     if world.lanes.count() == 1 {
         let openings = openings(loaded, &world.lanes.zones[0]);
@@ -329,5 +329,5 @@ pub fn shuffled(world: &World, devices: impl Iterator<Item = DeviceId>) -> Devic
     let word = |device: &DeviceId| world.streams.stream(*device, Purpose::Order, 0).next_u64();
     let mut devices: Vec<DeviceId> = devices.collect();
     devices.sort_by_cached_key(|device| (word(device), *device));
-    DeviceList::Listed(devices.into())
+    DeviceList::Listed(devices)
 }

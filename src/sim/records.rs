@@ -191,10 +191,10 @@ impl Records {
         index
     }
 
-    /// A flight with its device; none if it is over.
+    /// A flight with its device; none if it is over, or never was.
     #[inline(always)]
     pub fn active(&mut self, index: u32) -> Option<Active<'_>> {
-        let slot = self.flights[index as usize].slot;
+        let slot = self.flights.get(index as usize)?.slot;
         if slot == Flight::NO_DEVICE {
             return None;
         }

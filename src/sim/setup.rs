@@ -1,5 +1,7 @@
 //! From the checked scenario to the world a run reads, and who is targeted in it.
 
+use std::collections::BTreeMap;
+
 use crate::dist::{Empirical, Law};
 use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Polling, Presence, Start, Verdict};
 use crate::model::{BitRate, DeviceId, Span, Time};
@@ -13,19 +15,42 @@ use super::plan;
 use super::ticks::Ticks;
 use super::world::{Devices, Shares, Versions, World};
 
-/// Compiles the scenario.
+/// The campaigns of the scenario, each with a scenario per package.
+pub fn rollouts(loaded: &Loaded) -> Vec<Vec<&Loaded>> {
+    let parts = |one| std::iter::once::<&Loaded>(one).chain(&one.modules).collect();
+    std::iter::once(loaded).chain(&loaded.rollouts).map(parts).collect()
+}
+
+/// Whether several packages or moments at which tasks are made meet on the fleet.
+pub fn is_shared(loaded: &Loaded) -> bool {
+    let scenario = &loaded.scenario;
+    let joins = |cohort: &file::Cohort| cohort.joins.is_some();
+    !loaded.rollouts.is_empty()
+        || !loaded.modules.is_empty()
+        || scenario.campaign.dynamic.is_some()
+        || scenario.fleet.cohort.iter().any(joins)
+}
+
+/// Compiles one package's part of the scenario `root`: `package` of its campaign, the
+/// `position`th of all.
 ///
 /// # Panics
 /// If the scenario was not checked.
-pub fn world(loaded: &Loaded) -> World {
+pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) -> World {
     let scenario = &loaded.scenario;
     assert!(scenario.fleet.cohort.len() <= Presence::COHORTS_MAX, "too many cohorts");
     let ticks = Ticks::new(scenario.run.tick);
-    let versions = versions(loaded);
+    let module = &scenario.package.module;
+    let versions = versions(root, module, &scenario.package.version);
+    let module_id = module_id(scenario, module);
+    let streams = Streams::new(scenario.run.seed);
     let polls = scenario.campaign.delivery == file::Delivery::Poll;
     World {
-        streams: Streams::new(scenario.run.seed),
-        devices: devices(loaded, &versions.names),
+        streams: match position {
+            0 => streams,
+            position => streams.for_package(scenario.run.seed, position as u64),
+        },
+        devices: devices(loaded, &versions.names, module_id, &streams),
         cohorts: scenario
             .fleet
             .cohort
@@ -43,7 +68,7 @@ pub fn world(loaded: &Loaded) -> World {
         is_source: is_source(&scenario.campaign, &versions.names),
         versions,
         lanes: plan::device_lanes(loaded),
-        every_flip: scenario.run.every_flip,
+        every_flip: scenario.run.every_flip || is_shared(root),
         caps_flights: scenario.campaign.in_flight.is_some(),
         keeps_open: ends_tasks(scenario),
         keeps_offers: ends_tasks(scenario)
@@ -55,7 +80,14 @@ pub fn world(loaded: &Loaded) -> World {
         polls,
         ticks,
         until: whole_ticks(ticks, scenario.run.until),
+        module: package as u8,
+        module_id,
     }
+}
+
+/// 0 for the default module.
+fn module_id(scenario: &Scenario, module: &str) -> usize {
+    scenario.fleet.modules.keys().position(|name| name == module).map_or(0, |at| at + 1)
 }
 
 /// The run ends at a boundary: the first one not before the scenario's `until`.
@@ -110,19 +142,21 @@ fn policy(campaign: &file::Campaign) -> TaskPolicy {
 }
 
 /// All versions that occur, the target, and a last one for what should not occur.
-fn versions(loaded: &Loaded) -> Versions {
-    let Scenario { package, fleet, .. } = &loaded.scenario;
-    let mut names: Vec<String> = match &loaded.inventory {
-        Some(inventory) => inventory.version_names.clone(),
-        None => {
+fn versions(root: &Loaded, module: &str, target: &str) -> Versions {
+    let fleet = &root.scenario.fleet;
+    let mut names: Vec<String> = match (fleet.modules.get(module), &root.inventory) {
+        (Some(versions), _) => versions.keys().cloned().collect(),
+        (None, Some(inventory)) => inventory.version_names.clone(),
+        (None, None) => {
             let cohorts = fleet.cohort.iter().flat_map(|c| c.versions.keys());
             fleet.versions.keys().chain(cohorts).cloned().collect()
         }
     };
-    names.push(package.version.clone());
+    let packages = rollouts(root).into_iter().flatten().map(|part| &part.scenario.package);
+    names.extend(packages.filter(|p| p.module == module).map(|package| package.version.clone()));
     names.sort_unstable();
     names.dedup();
-    let target = position(&names, &package.version);
+    let target = position(&names, target);
     names.push("(other)".to_owned());
     Versions { target, other: names.len() as u16 - 1, names }
 }
@@ -143,19 +177,34 @@ fn position(names: &[String], name: &str) -> u16 {
     names.iter().position(|n| n == name).expect("a version that was listed") as u16
 }
 
-fn devices(loaded: &Loaded, names: &[String]) -> Devices {
+fn devices(loaded: &Loaded, names: &[String], module_id: usize, streams: &Streams) -> Devices {
     let fleet = &loaded.scenario.fleet;
+    let shares_of = |versions: &BTreeMap<String, f64>| {
+        Shares::new(versions.iter().map(|(name, share)| (*share, position(names, name))))
+    };
+    let of_module = fleet.modules.values().nth(module_id.wrapping_sub(1)).map(shares_of);
     if let Some(inventory) = &loaded.inventory {
-        let index: Vec<u16> = inventory.version_names.iter().map(|v| position(names, v)).collect();
+        let index = |v: &String| names.iter().position(|n| n == v).map_or(0, |at| at as u16);
+        let index: Vec<u16> = inventory.version_names.iter().map(index).collect();
+        let drawn = |device: u32, shares: &Shares| {
+            let mut stream = streams.stream(DeviceId(device), Purpose::Version, module_id as u32);
+            shares.at(stream.next_u64())
+        };
+        let versions = inventory.versions.iter().zip(0..);
+        let version = |(listed, device): (&u16, u32)| match &of_module {
+            Some(shares) => drawn(device, shares),
+            None => index[usize::from(*listed)],
+        };
         return Devices::Listed {
             cohorts: inventory.cohorts.clone(),
-            versions: inventory.versions.iter().map(|v| index[usize::from(*v)]).collect(),
+            versions: versions.map(version).collect(),
         };
     }
     let shares = fleet.cohort.iter().zip(0..).map(|(c, at)| (c.share.unwrap_or(1.0), at));
-    let versions = fleet.cohort.iter().map(|cohort| {
-        let own = if cohort.versions.is_empty() { &fleet.versions } else { &cohort.versions };
-        Shares::new(own.iter().map(|(name, share)| (*share, position(names, name))))
+    let versions = fleet.cohort.iter().map(|cohort| match &of_module {
+        Some(shares) => shares.clone(),
+        None if cohort.versions.is_empty() => shares_of(&fleet.versions),
+        None => shares_of(&cohort.versions),
     });
     Devices::Generated {
         count: fleet.devices.expect("checked: devices or inventory"),
@@ -170,7 +219,12 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
         file::Start::Online => Start::Online,
         file::Start::Offline => Start::Offline,
     };
+    let joins = cohort.joins.as_ref().map(law);
     let (start, on, off) = match &cohort.online {
+        // Once it has joined, it stays.
+        Online::Always if joins.is_some() => {
+            (Start::Always, Law::Constant(Time::NEVER.0 as f64), Law::Constant(0.0))
+        }
         Online::Always => (Start::Always, Law::Constant(0.0), Law::Constant(0.0)),
         Online::Renewal { on, off, start: from } => (start(from), law(on), law(off)),
         Online::Measured { start: from, .. } => {
@@ -185,6 +239,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
         Cohort::presence_thresholds(start, &on, &off, cohort.never_returns);
     Cohort {
         start,
+        joins,
         periods: [off, on],
         never_returns,
         online_below,
@@ -273,6 +328,39 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// The devices to choose from, and nobody chosen.
+    fn none(loaded: &Loaded, world: &World, shards: u32) -> Targets {
+        Targets {
+            list: match &loaded.select_list {
+                Some(devices) => DeviceList::Listed(devices.clone()),
+                None => DeviceList::All(world.devices.count()),
+            },
+            targeted: None,
+            devices: vec![0; world.cohorts.len()],
+            not_required: vec![0; world.cohorts.len()],
+            versions: vec![0; world.versions.names.len()],
+            targeted_in: vec![vec![0; world.cohorts.len()]; shards as usize],
+        }
+    }
+
+    /// Before the campaign has started, where its tasks are made only then.
+    pub fn later(loaded: &Loaded, world: &World, shards: u32) -> Targets {
+        let mut targets = Targets::none(loaded, world, shards);
+        targets.count_fleet(world);
+        targets.targeted = Some(vec![0; targets.list.len().div_ceil(64) as usize].into());
+        targets
+    }
+
+    fn count_fleet(&mut self, world: &World) {
+        for device in (0..world.devices.count()).map(DeviceId) {
+            let id = world.cohort_of(device);
+            self.devices[usize::from(id.0)] += 1;
+            if world.joined(device, world.cohort(id)) == Time::ZERO {
+                self.versions[usize::from(world.version_of(device, id))] += 1;
+            }
+        }
+    }
+
     /// Devices with a task, in push order.
     pub fn in_order(&self) -> impl Iterator<Item = DeviceId> + '_ {
         self.positions().map(|position| self.list.at(position))
@@ -300,18 +388,7 @@ pub fn targets(loaded: &Loaded, world: &World, shards: u32) -> Targets {
 fn selected(loaded: &Loaded, world: &World, shards: u32) -> Targets {
     let count = world.devices.count();
     let campaign = &loaded.scenario.campaign;
-    let list = match &loaded.select_list {
-        Some(devices) => DeviceList::Listed(devices.clone().into()),
-        None => DeviceList::All(count),
-    };
-    let mut targets = Targets {
-        list,
-        targeted: None,
-        devices: vec![0; world.cohorts.len()],
-        not_required: vec![0; world.cohorts.len()],
-        versions: vec![0; world.versions.names.len()],
-        targeted_in: vec![vec![0; world.cohorts.len()]; shards as usize],
-    };
+    let mut targets = Targets::none(loaded, world, shards);
     if let Some(version) = uniform_version(loaded, world) {
         // A billion devices that are all alike need not be looked at one by one.
         targets.devices[0] = u64::from(count);
@@ -321,12 +398,11 @@ fn selected(loaded: &Loaded, world: &World, shards: u32) -> Targets {
         }
         return targets;
     }
-    for device in (0..count).map(DeviceId) {
-        let cohort = world.cohort_of(device);
-        targets.devices[usize::from(cohort.0)] += 1;
-        targets.versions[usize::from(world.version_of(device, cohort))] += 1;
-    }
-    let mut bits = matching(loaded, world, &mut targets);
+    targets.count_fleet(world);
+    let runs = |device| Some(world.version_of(device, world.cohort_of(device)));
+    let not_required = &mut targets.not_required;
+    let at_target = |device| not_required[usize::from(world.cohort_of(device).0)] += 1;
+    let mut bits = matching(loaded, world, &targets.list, runs, at_target);
     if let Select::Percent(percent) = campaign.select {
         let thousandths = (percent * 1000.0).round() as u32;
         cut_to_percentage(world, &targets.list, thousandths, &mut bits);
@@ -356,26 +432,34 @@ fn uniform_version(loaded: &Loaded, world: &World) -> Option<u16> {
     all.then_some(version)
 }
 
-/// The listed devices that match; those already at the target are counted as not required.
-fn matching(loaded: &Loaded, world: &World, targets: &mut Targets) -> Box<[u64]> {
-    let mut bits = vec![0u64; targets.list.len().div_ceil(64) as usize];
-    for position in 0..targets.list.len() {
-        let device = targets.list.at(position);
-        // R13: the black list wins.
-        let listed = loaded.blacklist.binary_search(&device).is_err()
-            && loaded.whitelist.as_ref().is_none_or(|white| white.binary_search(&device).is_ok());
-        if !listed {
+/// The listed devices that match, given what version `runs` on those that are there; those
+/// already at the target are handed to `at_target`.
+pub fn matching(
+    loaded: &Loaded,
+    world: &World,
+    list: &DeviceList,
+    runs: impl Fn(DeviceId) -> Option<u16>,
+    mut at_target: impl FnMut(DeviceId),
+) -> Box<[u64]> {
+    let mut bits = vec![0u64; list.len().div_ceil(64) as usize];
+    for position in 0..list.len() {
+        let device = list.at(position);
+        if !may_be_targeted(loaded, device) {
             continue;
         }
-        let cohort = world.cohort_of(device);
-        let version = world.version_of(device, cohort);
-        if version == world.versions.target {
-            targets.not_required[usize::from(cohort.0)] += 1;
-        } else if world.is_source[usize::from(version)] {
-            set_bit(&mut bits, position);
+        match runs(device) {
+            Some(version) if version == world.versions.target => at_target(device),
+            Some(version) if world.is_source[usize::from(version)] => set_bit(&mut bits, position),
+            _ => {}
         }
     }
     bits.into()
+}
+
+/// R13: the black list wins.
+pub fn may_be_targeted(loaded: &Loaded, device: DeviceId) -> bool {
+    loaded.blacklist.binary_search(&device).is_err()
+        && loaded.whitelist.as_ref().is_none_or(|white| white.binary_search(&device).is_ok())
 }
 
 pub fn set_bit(bits: &mut [u64], position: u64) {
@@ -383,7 +467,7 @@ pub fn set_bit(bits: &mut [u64], position: u64) {
 }
 
 /// Positions of the set bits.
-fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
+pub fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
     (0u64..).zip(bits).flat_map(|(word, bits)| {
         let mut left = *bits;
         std::iter::from_fn(move || {
@@ -396,7 +480,12 @@ fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
 
 /// Keeps a random share: those with the smallest words for the purpose of selection, so that
 /// a greater percentage always takes the devices of a smaller one.
-fn cut_to_percentage(world: &World, list: &DeviceList, thousandths: u32, bits: &mut Box<[u64]>) {
+pub fn cut_to_percentage(
+    world: &World,
+    list: &DeviceList,
+    thousandths: u32,
+    bits: &mut Box<[u64]>,
+) {
     let word =
         |position: u64| world.streams.stream(list.at(position), Purpose::Selection, 0).next_u64();
     // A histogram of the leading bits finds the cut without sorting a billion words.

@@ -315,7 +315,8 @@ impl<'w> Shard<'w> {
         let Some(slot) = self.first_touch(device) else {
             return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
         };
-        let flight = self.records.add_flight(slot, world.version_of(device, cohort));
+        let version = self.books.version_of(slot, device, cohort);
+        let flight = self.records.add_flight(slot, version);
         let mut active = self.records.active(flight).expect("just begun");
         let now = world.ticks.start(self.tick);
         self.books.enrol(&mut active, now);
@@ -398,7 +399,7 @@ impl<'w> Shard<'w> {
             Stage::Ready if presence.online() || keeps => {
                 let index = match presence.flight {
                     Presence::NO_FLIGHT => {
-                        records.add_flight(slot, books.world.version_of(device, cohort))
+                        records.add_flight(slot, books.version_of(slot, device, cohort))
                     }
                     index => index,
                 };

@@ -1,7 +1,7 @@
 //! Everything a run only reads: who the devices are, their laws, the rules.
 
-use crate::fleet::{Cohort, Downloads, Luck};
-use crate::model::{CohortId, DeviceId, Time};
+use crate::fleet::{Cohort, Downloads, Luck, Presence};
+use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{OfflineTurn, TaskPolicy};
@@ -41,6 +41,10 @@ pub struct World {
     pub ticks: Ticks,
     /// The run stops here.
     pub until: Time,
+    /// Position of the package in its campaign.
+    pub module: u8,
+    /// Which module of the devices it is for.
+    pub module_id: usize,
 }
 
 /// The parts of the target list with openings or a priority of their own.
@@ -112,7 +116,7 @@ impl Shares {
     }
 
     #[inline]
-    fn at(&self, word: u64) -> u16 {
+    pub fn at(&self, word: u64) -> u16 {
         let last = self.below.len() - 1;
         let position = self.below[..last].iter().position(|(end, _)| word < *end);
         self.below[position.unwrap_or(last)].1
@@ -137,6 +141,19 @@ impl World {
         }
     }
 
+    /// A distance of samples in whole ticks, at least one.
+    pub fn sample_ticks(&self, every: Span) -> u64 {
+        self.boundary_at(Time(every.0)).max(1)
+    }
+
+    /// The first tick that does not begin before `time`.
+    pub fn boundary_at(&self, time: Time) -> u64 {
+        match time.0.checked_sub(1) {
+            None => 0,
+            Some(before) => self.ticks.of(Time(before)) + 1,
+        }
+    }
+
     /// Cohorts of generated devices alternate in proportion to their shares (multiples of the
     /// golden ratio are spread evenly), so that push order by device number mixes them.
     #[inline(always)]
@@ -157,11 +174,19 @@ impl World {
                 let shares = &versions[usize::from(cohort.0)];
                 match shares.only() {
                     Some(version) => version,
-                    None => shares.at(self.streams.stream(device, Purpose::Version, 0).next_u64()),
+                    None => {
+                        let module = self.module_id as u32;
+                        shares.at(self.streams.stream(device, Purpose::Version, module).next_u64())
+                    }
                 }
             }
             Devices::Listed { versions, .. } => versions[device.0 as usize],
         }
+    }
+
+    /// When the device is activated.
+    pub fn joined(&self, device: DeviceId, cohort: &Cohort) -> Time {
+        Presence::joined(device, cohort, &self.streams)
     }
 
     #[inline(always)]

@@ -41,6 +41,7 @@ fn ready(device: u32, since: u64) -> Ready {
         period: 0,
         lane: 0,
         again: false,
+        module: 0,
     }
 }
 
@@ -174,7 +175,7 @@ fn r16_unlimited_pushes_all_at_once() {
 
 #[test]
 fn r17_by_target_list() {
-    let order: Box<[DeviceId]> = [4, 0, 3, 1].map(DeviceId).into();
+    let order = [4, 0, 3, 1].map(DeviceId).to_vec();
     let list = Selection::new(DeviceList::Listed(order), None);
     let mut turns = one_lane(per_second(10), OfflineTurn::WhenOnline, list);
     let planned = plan(&mut turns, &mut Fleet::default(), 0);

@@ -55,7 +55,7 @@ fn r11_all() {
 
 #[test]
 fn r11_list_order() {
-    let ids: Box<[DeviceId]> = [7, 3, 5].map(DeviceId).into();
+    let ids = [7, 3, 5].map(DeviceId).to_vec();
     let mut selection = Selection::new(DeviceList::Listed(ids.clone()), None);
     let order: Vec<_> = std::iter::from_fn(|| Some(selection.next_device()?.0)).collect();
     assert_eq!(order[..], ids[..]);

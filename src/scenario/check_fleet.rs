@@ -1,0 +1,84 @@
+//! Rules for campaigns with several packages, and for several campaigns on one fleet.
+
+use super::check::{Checker, packages};
+use super::file::{DEFAULT_MODULE, Delivery, Download, Select};
+use super::path::Path;
+use super::rules::Stages;
+
+impl Checker<'_> {
+    /// The modules that packages are for.
+    pub fn modules(&mut self) {
+        let fleet = &self.scenario.fleet;
+        let mut seen: Vec<&str> = Vec::new();
+        for (path, package) in packages(self.scenario) {
+            let path = path.key("module");
+            if seen.contains(&package.module.as_str()) {
+                let help = "a campaign has one package for each module";
+                self.refuse(&path, "has a package already", help);
+            }
+            seen.push(&package.module);
+            if package.module != DEFAULT_MODULE && !fleet.modules.contains_key(&package.module) {
+                let help = format!(
+                    "say what is installed: fleet.modules.{} = {{ \"1.0\" = 1.0 }}",
+                    package.module
+                );
+                self.refuse(&path, "is a module that no device has", &help);
+            }
+        }
+        if self.root != Path::root() {
+            return;
+        }
+        for (module, versions) in &fleet.modules {
+            let path = Path::of("fleet.modules").key(module);
+            if module == DEFAULT_MODULE {
+                self.refuse(&path, "is what fleet.versions is for", "");
+            } else if versions.is_empty() {
+                let help = "give for example { \"1.0\" = 1.0 }";
+                self.refuse(&path, "has no version", help);
+            }
+            self.version_shares(&path, versions);
+        }
+        for (path, package) in packages(self.scenario).skip(1) {
+            self.has_size(&path, package.size.is_some());
+        }
+    }
+
+    /// What cohorts say must fit a further campaign as well.
+    pub fn carries(&mut self) {
+        for (path, package) in packages(self.scenario) {
+            self.has_size(&path, package.size.is_some());
+        }
+        let campaign = &self.scenario.campaign;
+        let silent = self.scenario.fleet.cohort.iter().find(|cohort| cohort.poll.is_none());
+        if let (Delivery::Poll, Some(cohort)) = (campaign.delivery, silent) {
+            let rule = format!("needs `poll` in cohort {:?}", cohort.name);
+            let help = "give it for example poll = { every = \"1 h\", jitter = 0.1 }";
+            self.refuse(&Path::of("campaign.delivery"), &rule, help);
+        }
+    }
+
+    fn has_size(&mut self, package: &Path, has: bool) {
+        let links = |download: &Download| matches!(download, Download::Link(_));
+        let linked = self.scenario.fleet.cohort.iter().find(|cohort| links(&cohort.download));
+        if let (false, Some(cohort)) = (has, linked) {
+            let rule = format!("needs a size, because cohort {:?} loads over links", cohort.name);
+            self.refuse(package, &rule, "give for example size = \"48 MiB\"");
+        }
+    }
+
+    /// R12: a dynamic campaign takes whatever matches.
+    pub fn dynamic(&mut self) {
+        let campaign = &self.scenario.campaign;
+        if campaign.dynamic.is_none() {
+            return;
+        }
+        let path = Path::of("campaign.dynamic");
+        let rule = match () {
+            () if campaign.verify => "cannot verify: who matches later is not known",
+            () if campaign.select != Select::All => "takes every matching device, no selection",
+            () if campaign.stages != Stages::All => "has no stages: its list has no end",
+            () => return,
+        };
+        self.refuse(&path, rule, "leave out one of them");
+    }
+}

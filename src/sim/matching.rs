@@ -1,0 +1,398 @@
+//! Tasks that are made while the run goes on: at a campaign's start, and for devices that match
+//! later (R11, R12); and what happens where two campaigns meet on a device (R27).
+
+use std::sync::{Mutex, MutexGuard};
+
+use crate::model::{DeviceId, Time};
+use crate::scenario::Loaded;
+use crate::scenario::file::Select;
+use crate::scenario::rules::{Conflict, Dynamic, ModuleOrder, Order};
+use crate::scheduler::DeviceList;
+use crate::scheduler::state::TaskState;
+
+use super::ledger::{Ledger, Peers, Status};
+use super::plan;
+use super::records::split;
+use super::rollout::{Rollout, Together, lock};
+use super::setup;
+use super::shard::Shard;
+use super::world::World;
+
+/// A device is matched at most so often by one campaign (R12).
+const MATCHES_MAX: u8 = 10;
+
+/// Opens the books in which packages tell each other of their devices.
+pub fn open_ledgers(worlds: &[World], shards: &mut [Mutex<Shard>], threads: usize) {
+    for (package, world) in worlds.iter().enumerate() {
+        let is_first_of_module = worlds[..package].iter().all(|w| w.module_id != world.module_id);
+        for (thread, shard) in shards.iter_mut().skip(package * threads).take(threads).enumerate() {
+            let books = &mut shard.get_mut().expect("nobody has it yet").books;
+            let own = (thread as u32..world.devices.count()).step_by(threads).map(DeviceId);
+            let installed = own.map(|device| world.version_of(device, world.cohort_of(device)));
+            books.ledger = Some(Box::new(Ledger::new(installed.collect(), false)));
+            if !is_first_of_module {
+                books.versions.fill(0);
+            }
+        }
+    }
+}
+
+/// Which packages have to do with each other.
+pub fn peers(rollouts: &[Rollout]) -> Vec<Peers> {
+    let all: Vec<(usize, usize)> = rollouts
+        .iter()
+        .enumerate()
+        .flat_map(|(at, rollout)| rollout.worlds.iter().map(move |world| (at, world.module_id)))
+        .collect();
+    let peers = |(own, &(rollout, module)): (usize, &(usize, usize))| {
+        let others = all.iter().enumerate().filter(|(at, _)| *at != own);
+        let campaign = &rollouts[rollout].parts[0].scenario.campaign;
+        Peers {
+            later: (own + 1..all.len()).filter(|at| all[*at].0 == rollout).collect(),
+            same_module: others.filter(|(_, other)| other.1 == module).map(|(at, _)| at).collect(),
+            in_sequence: campaign.modules == ModuleOrder::Sequence,
+        }
+    };
+    all.iter().enumerate().map(peers).collect()
+}
+
+/// Makes tasks.
+#[derive(Debug)]
+pub struct Matching {
+    /// Devices that are activated later, the last one first.
+    joins: Vec<(Time, DeviceId)>,
+    /// By campaign, how often each device was matched; empty where the campaign is static.
+    matches: Vec<Vec<u8>>,
+}
+
+type Guards<'a, 'w> = Vec<MutexGuard<'a, Shard<'w>>>;
+
+impl Matching {
+    pub fn new(rollouts: &[Rollout]) -> Matching {
+        let world = rollouts[0].world();
+        let devices = (0..world.devices.count()).map(DeviceId);
+        let joins = devices.map(|d| (world.joined(d, world.cohort(world.cohort_of(d))), d));
+        let mut joins: Vec<(Time, DeviceId)> = joins.filter(|(at, _)| *at > Time::ZERO).collect();
+        joins.sort_unstable_by(|a, b| b.cmp(a));
+        let is_dynamic = |rollout: &Rollout| dynamic(rollout).is_some();
+        let counts = |rollout| match is_dynamic(rollout) {
+            true => vec![0; world.devices.count() as usize],
+            false => Vec::new(),
+        };
+        if rollouts.iter().any(is_dynamic) {
+            for shard in rollouts.iter().flat_map(|rollout| rollout.shards) {
+                let mut shard = lock(shard);
+                shard.books.ledger.as_mut().expect("they are shared").wants_reports = true;
+            }
+        }
+        Matching { joins, matches: rollouts.iter().map(counts).collect() }
+    }
+
+    /// The next tick in which there may be tasks to make; the greatest number: none.
+    pub fn next(&self, rollouts: &[Rollout], tick: u64) -> u64 {
+        let world = rollouts[0].world();
+        let scheduled = rollouts.iter().filter(|rollout| rollout.campaign.is_scheduled());
+        let start = |rollout: &Rollout| Time(rollout.parts[0].scenario.campaign.start.0);
+        let starts = scheduled.map(start).min().unwrap_or(Time::NEVER);
+        let matches = rollouts.iter().any(|rollout| rollout.campaign.is_matching());
+        let reported = rollouts.iter().flat_map(|rollout| rollout.shards).any(|shard| {
+            lock(shard).books.ledger.as_ref().is_some_and(|ledger| !ledger.reports.is_empty())
+        });
+        let joins = self.joins.last().filter(|_| matches).map_or(Time::NEVER, |join| join.0);
+        let due = starts.min(joins);
+        match () {
+            () if matches && reported => tick + 1,
+            () if due.is_never() => u64::MAX,
+            () => world.boundary_at(due).max(tick + 1),
+        }
+    }
+
+    /// R12: tells the campaign whether another dynamic one of its package is active.
+    pub fn find_rival(&self, own: usize, rollouts: &mut [Rollout]) {
+        let package = |rollout: &Rollout| {
+            let package = &rollout.parts[0].scenario.package;
+            (package.module.clone(), package.version.clone())
+        };
+        let mine = package(&rollouts[own]);
+        let rivals = |(at, rollout): (usize, &Rollout)| {
+            at != own && rollout.campaign.is_matching() && package(rollout) == mine
+        };
+        let rivaled = rollouts.iter().enumerate().any(rivals);
+        rollouts[own].campaign.set_rivaled(rivaled);
+    }
+
+    /// The campaign has started: makes its tasks.
+    pub fn start(&mut self, own: usize, rollouts: &mut [Rollout], now: Time) {
+        rollouts[own].activated = now;
+        let shards: Vec<Guards> =
+            rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
+        let mut fleet = Meeting { shards, rollouts };
+        let devices = fleet.present(own, now);
+        let mut listed = Vec::new();
+        let total = devices.len() as u64;
+        for (device, packages) in devices {
+            self.note_match(own, device);
+            if fleet.make_tasks(own, device, packages, now) == Some(Made::Listed) {
+                listed.push(device);
+            }
+        }
+        drop(fleet.shards);
+        let rollout = &mut rollouts[own];
+        let (part, world) = (rollout.parts[0], rollout.world());
+        let random = part.scenario.campaign.order == Order::Random;
+        rollout.targets.list = match random {
+            true => plan::shuffled(world, listed.into_iter()),
+            false => DeviceList::Listed(listed),
+        };
+        rollout.targets.targeted = None;
+        let lanes = plan::lanes(part, world, &rollout.targets);
+        let count = rollout.targets.list.len();
+        let stages = plan::stages(&part.scenario.campaign, &rollout.targets, count);
+        rollout.campaign.populate(lanes, stages, total, now);
+    }
+
+    /// Makes the tasks of devices that came, or reported another version, before `now`.
+    pub fn take_later(&mut self, rollouts: &mut [Rollout], now: Time) {
+        let mut reports: Vec<(Time, DeviceId)> = Vec::new();
+        for shard in rollouts.iter().flat_map(|rollout| rollout.shards) {
+            let mut shard = lock(shard);
+            let ledger = shard.books.ledger.as_mut().expect("they are shared");
+            reports.extend(ledger.reports.drain(..).map(|report| (report.at, report.device)));
+        }
+        while let Some(&(at, device)) = self.joins.last().filter(|(at, _)| *at <= now) {
+            self.joins.pop();
+            count_joined(rollouts, device);
+            reports.push((at, device));
+        }
+        reports.sort_unstable();
+        // R12: the newest campaign that a device matches takes it.
+        let matching = |at: &usize| rollouts[*at].campaign.is_matching();
+        let mut newest: Vec<usize> = (0..rollouts.len()).filter(matching).collect();
+        newest.sort_by_key(|at| std::cmp::Reverse((rollouts[*at].activated, *at)));
+        if newest.is_empty() || reports.is_empty() {
+            return;
+        }
+        let shards: Vec<Guards> =
+            rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
+        let mut fleet = Meeting { shards, rollouts };
+        let mut appended = Vec::new();
+        for (_, device) in reports {
+            for &own in &newest {
+                let packages = fleet.fitting(own, device, now);
+                if packages == 0 || self.matches[own][device.0 as usize] >= MATCHES_MAX {
+                    continue;
+                }
+                match fleet.make_tasks(own, device, packages, now) {
+                    Some(Made::Listed) => appended.push((own, device)),
+                    Some(Made::Occupied) => {}
+                    None => continue,
+                }
+                self.note_match(own, device);
+                break;
+            }
+        }
+        drop(fleet.shards);
+        for (own, device) in appended {
+            let rollout = &mut rollouts[own];
+            let world = rollout.world();
+            rollout.campaign.append(device, world.lanes.of(device, world.cohort_of(device)));
+        }
+    }
+
+    fn note_match(&mut self, own: usize, device: DeviceId) {
+        if let Some(matches) = self.matches[own].get_mut(device.0 as usize) {
+            *matches += 1;
+        }
+    }
+}
+
+fn dynamic(rollout: &Rollout) -> Option<Dynamic> {
+    rollout.parts[0].scenario.campaign.dynamic
+}
+
+/// From its activation on a device counts among those that run its versions.
+fn count_joined(rollouts: &[Rollout], device: DeviceId) {
+    let mut modules = Vec::new();
+    for rollout in rollouts {
+        for (package, world) in rollout.worlds.iter().enumerate() {
+            if !modules.contains(&world.module_id) {
+                modules.push(world.module_id);
+                let (slot, at) = split(device, rollout.threads as u32);
+                let mut shard = lock(&rollout.shards_of(package)[at as usize]);
+                let version = shard.books.version_of(slot, device, world.cohort_of(device));
+                let count = &mut shard.books.versions[usize::from(version)];
+                *count = count.wrapping_add(1);
+            }
+        }
+    }
+}
+
+/// What became of a match.
+#[derive(Clone, Copy, PartialEq)]
+enum Made {
+    Listed,
+    /// Another campaign's task is in the way.
+    Occupied,
+}
+
+/// All campaigns at a boundary, with the whole fleet at hand.
+struct Meeting<'a, 'b, 'w> {
+    /// By campaign.
+    shards: Vec<Guards<'a, 'w>>,
+    rollouts: &'b mut [Rollout<'a, 'w>],
+}
+
+impl<'w> Meeting<'_, '_, 'w> {
+    fn shard(&mut self, rollout: usize, package: usize, device: DeviceId) -> (&mut Shard<'w>, u32) {
+        let threads = self.rollouts[rollout].threads;
+        let (slot, at) = split(device, threads as u32);
+        (&mut self.shards[rollout][package * threads + at as usize], slot)
+    }
+
+    /// The version the device runs, if it has been activated.
+    fn runs(&self, rollout: usize, package: usize, device: DeviceId, now: Time) -> Option<u16> {
+        let Rollout { threads, worlds, .. } = &self.rollouts[rollout];
+        let world = &worlds[package];
+        let (slot, at) = split(device, *threads as u32);
+        let shard = &self.shards[rollout][package * threads + at as usize];
+        let id = world.cohort_of(device);
+        let version = shard.books.version_of(slot, device, id);
+        (world.joined(device, world.cohort(id)) <= now).then_some(version)
+    }
+
+    /// The devices that match now, in the campaign's order, each with the set of packages that
+    /// it needs, as bits (R11).
+    fn present(&mut self, own: usize, now: Time) -> Vec<(DeviceId, u16)> {
+        let rollout = &self.rollouts[own];
+        let (parts, worlds): (Vec<&Loaded>, &[World]) = (rollout.parts.clone(), rollout.worlds);
+        if dynamic(rollout) == Some(Dynamic::Later) {
+            return Vec::new();
+        }
+        let list = rollout.targets.list.clone();
+        let mut needs: Vec<Box<[u64]>> = Vec::new();
+        let mut at_target = Vec::new();
+        for (package, world) in worlds.iter().enumerate() {
+            let runs = |device| self.runs(own, package, device, now);
+            let note = |device| at_target.push((package, device));
+            needs.push(setup::matching(parts[package], world, &list, runs, note));
+        }
+        for (package, device) in at_target {
+            let (shard, slot) = self.shard(own, package, device);
+            let cohort = shard.records.presence(slot).cohort();
+            shard.books.tally(cohort).states[TaskState::NotRequired.index()] += 1;
+            shard.set_status(slot, Status::NotRequired);
+        }
+        let any = |word: usize| needs.iter().fold(0, |all, bits| all | bits[word]);
+        let mut bits: Box<[u64]> = (0..needs[0].len()).map(any).collect();
+        if let Select::Percent(percent) = parts[0].scenario.campaign.select {
+            let thousandths = (percent * 1000.0).round() as u32;
+            setup::cut_to_percentage(&worlds[0], &list, thousandths, &mut bits);
+        }
+        let is_set = |bits: &[u64], at: u64| bits[(at / 64) as usize] >> (at % 64) & 1 == 1;
+        let packages = |at: u64| {
+            let needed = (0..needs.len()).filter(|package| is_set(&needs[*package], at));
+            needed.fold(0u16, |all, package| all | 1 << package)
+        };
+        setup::positions(&bits).map(|at| (list.at(at), packages(at))).collect()
+    }
+
+    /// Which of its packages a dynamic campaign has for the device, as bits; none if it has a
+    /// task already.
+    fn fitting(&mut self, own: usize, device: DeviceId, now: Time) -> u16 {
+        let (parts, worlds) = (self.rollouts[own].parts.clone(), self.rollouts[own].worlds);
+        if !setup::may_be_targeted(parts[0], device) {
+            return 0;
+        }
+        let mut packages = 0;
+        for (package, world) in worlds.iter().enumerate() {
+            let (shard, slot) = self.shard(own, package, device);
+            if shard.status(slot).is_open() {
+                return 0;
+            }
+            let fits = |version: u16| {
+                version != world.versions.target && world.is_source[usize::from(version)]
+            };
+            if self.runs(own, package, device, now).is_some_and(fits) {
+                packages |= 1 << package;
+            }
+        }
+        packages
+    }
+
+    /// Makes the device's tasks for these packages, or lets them fail where another campaign's
+    /// task is in the way (R27); none: the device is still busy with a task before.
+    fn make_tasks(
+        &mut self,
+        own: usize,
+        device: DeviceId,
+        packages: u16,
+        now: Time,
+    ) -> Option<Made> {
+        let worlds = self.rollouts[own].worlds;
+        let campaign = &self.rollouts[own].parts[0].scenario.campaign;
+        let (overwrites, independent) =
+            (campaign.conflict == Conflict::Overwrite, campaign.modules_independent);
+        let modules: Vec<usize> = bits(packages).map(|package| worlds[package].module_id).collect();
+        let in_the_way = self.unfinished(own, device, |m| !independent || modules.contains(&m));
+        let immune = |&(rollout, package): &(usize, usize)| {
+            let (shard, slot) = self.shard(rollout, package, device);
+            shard.is_in_progress(slot)
+        };
+        let occupied = match overwrites {
+            true => in_the_way.iter().any(immune),
+            false => !in_the_way.is_empty(),
+        };
+        if bits(packages).any(|package| {
+            let (shard, slot) = self.shard(own, package, device);
+            shard.is_busy(slot)
+        }) {
+            return None;
+        }
+        for package in 0..worlds.len() {
+            let (shard, slot) = self.shard(own, package, device);
+            match packages >> package & 1 {
+                1 => shard.make_task(slot, occupied),
+                _ => shard.forget_task(slot),
+            }
+        }
+        if occupied {
+            return Some(Made::Occupied);
+        }
+        for (rollout, package) in in_the_way {
+            self.rollouts[rollout].campaign.withdraw(device);
+            let (shard, slot) = self.shard(rollout, package, device);
+            shard.end_open(slot, TaskState::Canceled, now);
+        }
+        let rollout = &mut self.rollouts[own];
+        if rollout.worlds.len() > 1 {
+            let count = rollout.world().devices.count() as usize;
+            rollout.together.resize(count, Together::default());
+            let open = packages.count_ones() as u8;
+            rollout.together[device.0 as usize] = Together { open, failed: false };
+        }
+        Some(Made::Listed)
+    }
+
+    /// Other campaigns' unfinished tasks on the device, for modules that `counts`.
+    fn unfinished(
+        &mut self,
+        own: usize,
+        device: DeviceId,
+        counts: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, usize)> {
+        let mut unfinished = Vec::new();
+        for rollout in (0..self.rollouts.len()).filter(|at| *at != own) {
+            for (package, world) in self.rollouts[rollout].worlds.iter().enumerate() {
+                let (shard, slot) = self.shard(rollout, package, device);
+                if counts(world.module_id) && shard.status(slot).is_open() {
+                    unfinished.push((rollout, package));
+                }
+            }
+        }
+        unfinished
+    }
+}
+
+fn bits(set: u16) -> impl Iterator<Item = usize> {
+    (0..16).filter(move |bit| set >> bit & 1 == 1)
+}

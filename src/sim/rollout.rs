@@ -1,0 +1,458 @@
+//! One campaign's part of each boundary: what it hears, decides and plans.
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+use crate::model::{DeviceId, Time};
+use crate::scenario::Loaded;
+use crate::scheduler::state::{DeviceStatus, FailureReason, STATES, TaskState};
+use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
+
+use super::ledger::Status;
+use super::outcome::{
+    AbortOutcome, CampaignOutcome, CohortOutcome, Ended, Events, Outcome, SeriesRow, Tally,
+    show_cause,
+};
+use super::plan;
+use super::records::split;
+use super::sampler::Sampler;
+use super::setup::Targets;
+use super::shard::{Listed, Shard};
+use super::trace::TraceEntry;
+use super::world::World;
+
+/// A campaign with its packages, each in shards of its own.
+pub struct Rollout<'a, 'w> {
+    /// By package.
+    pub parts: Vec<&'a Loaded>,
+    pub worlds: &'w [World],
+    /// Package after package, each by thread.
+    pub shards: &'a [Mutex<Shard<'w>>],
+    pub threads: usize,
+    pub campaign: Campaign,
+    pub timeline: Timeline,
+    /// Whether decisions follow from what becomes of devices.
+    pub wants_results: bool,
+    /// When it started, where campaigns share the fleet.
+    pub activated: Time,
+    pub targets: Targets,
+    /// So many pushed tasks the campaign knows of.
+    heard_of: u64,
+    /// By package.
+    samplers: Vec<Sampler>,
+    ready: Vec<Ready>,
+    results: Vec<TaskResult>,
+    /// By device, where there are several packages.
+    pub together: Vec<Together>,
+}
+
+/// What became of one device's tasks for several packages, for a campaign that counts devices.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Together {
+    pub open: u8,
+    pub failed: bool,
+}
+
+impl Together {
+    /// What the device's result is, if it has one now: failed with its first failed task,
+    /// updated with the last of its tasks.
+    fn hear(&mut self, state: TaskState) -> bool {
+        let had_failed = self.failed;
+        self.open = self.open.saturating_sub(1);
+        self.failed |= matches!(state, TaskState::Failed(_));
+        !had_failed && (self.failed || self.open == 0)
+    }
+}
+
+/// Where a rollout stands after a tick.
+pub struct Survey {
+    /// Open tasks.
+    pub open: u64,
+    /// Something happened that the campaign has not heard of.
+    pub unheard: bool,
+    /// Some device's next timer lies beyond the end of the run.
+    pub is_cut_off: bool,
+    /// The next tick that has something to do; the greatest number: none.
+    pub next: u64,
+}
+
+pub fn lock<'a, 'w>(shard: &'a Mutex<Shard<'w>>) -> MutexGuard<'a, Shard<'w>> {
+    shard.lock().expect("a shard's thread panicked")
+}
+
+/// The shards between two ticks, when the coordinator has them to itself.
+struct View<'a, 'b, 'w> {
+    shards: &'b mut [MutexGuard<'a, Shard<'w>>],
+    threads: usize,
+    tick: u64,
+}
+
+impl<'w> View<'_, '_, 'w> {
+    #[inline(always)]
+    fn shard(&mut self, device: DeviceId, module: u8) -> &mut Shard<'w> {
+        let (_, at) = split(device, self.threads as u32);
+        &mut self.shards[usize::from(module) * self.threads + at as usize]
+    }
+
+    /// The shard in which the device has its turn: that of its first package.
+    #[inline(always)]
+    fn lead(&mut self, device: DeviceId) -> &mut Shard<'w> {
+        if self.shards.len() == self.threads {
+            return self.shard(device, 0);
+        }
+        let (slot, _) = split(device, self.threads as u32);
+        let packages = (self.shards.len() / self.threads) as u8;
+        let has_task = |view: &mut Self, package: u8| {
+            !matches!(view.shard(device, package).status(slot), Status::None | Status::NotRequired)
+        };
+        let lead = (0..packages).find(|package| has_task(self, *package)).unwrap_or(0);
+        self.shard(device, lead)
+    }
+}
+
+impl FleetView for View<'_, '_, '_> {
+    #[inline(always)]
+    fn is_online(&mut self, device: DeviceId) -> bool {
+        let tick = self.tick;
+        self.lead(device).is_online(device, tick)
+    }
+
+    #[inline(always)]
+    fn is_still_ready(&mut self, ready: &Ready) -> bool {
+        self.shard(ready.device, ready.module).is_still_ready(ready)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, turn: Turn) {
+        match turn {
+            Turn::List { device, at, online } => {
+                self.lead(device).inbox.listed.push(Listed { device, at, online });
+            }
+            Turn::Aside { device } => self.lead(device).inbox.aside.push(device),
+            Turn::Enrol { device } => self.lead(device).inbox.enrolled.push(device),
+            Turn::NotNow { ready } => {
+                self.shard(ready.device, ready.module).inbox.refused.push(ready);
+            }
+            Turn::Ready { ready, at } => {
+                self.shard(ready.device, ready.module).inbox.ready.push((ready, at));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn expect(&mut self, ready: &Ready) {
+        self.shard(ready.device, ready.module).expect(ready);
+    }
+
+    #[inline(always)]
+    fn expect_listed(&mut self, device: DeviceId) {
+        self.shard(device, 0).expect_listed(device);
+    }
+}
+
+impl<'a, 'w> Rollout<'a, 'w> {
+    /// The campaign of `parts` on these targets; `shared`: its tasks are made when it starts.
+    pub fn new(
+        parts: Vec<&'a Loaded>,
+        worlds: &'w [World],
+        shards: &'a [Mutex<Shard<'w>>],
+        targets: Targets,
+        shared: bool,
+    ) -> Rollout<'a, 'w> {
+        let campaign = plan::campaign(parts[0], &worlds[0], &targets);
+        let campaign = if shared { campaign.not_begun() } else { campaign };
+        let timeline = plan::timeline(parts[0]);
+        let every = parts[0].scenario.run.sample_every.map(|span| worlds[0].sample_ticks(span));
+        Rollout {
+            wants_results: campaign.needs_results() || timeline.has_conditions(),
+            threads: shards.len() / worlds.len(),
+            samplers: worlds
+                .iter()
+                .map(|w| Sampler::new(every, w.versions.names.clone()))
+                .collect(),
+            parts,
+            worlds,
+            shards,
+            campaign,
+            timeline,
+            activated: Time::ZERO,
+            targets,
+            heard_of: 0,
+            ready: Vec::new(),
+            results: Vec::new(),
+            together: Vec::new(),
+        }
+    }
+
+    pub fn world(&self) -> &'w World {
+        &self.worlds[0]
+    }
+
+    /// Tells the campaign what became of tasks since the last boundary, in order.
+    pub fn hear(&mut self, now: Time) {
+        for shard in self.shards {
+            self.results.append(&mut lock(shard).books.results);
+        }
+        self.results.sort_by_key(|result| (result.at, result.device));
+        if !self.together.is_empty() {
+            let together = &mut self.together;
+            self.results.retain(|r| together[r.device.0 as usize].hear(r.state));
+        }
+        self.heard_of = self.notified();
+        self.campaign.hear(&self.results, self.heard_of, now);
+        self.results.clear();
+    }
+
+    /// Tells the campaign how many tasks are in flight, if it wants to know.
+    pub fn count_flights(&mut self) {
+        if self.world().caps_flights {
+            let sum = |(started, ended), shard| {
+                let shard: MutexGuard<Shard> = lock(shard);
+                (started + shard.books.started, ended + shard.books.ended)
+            };
+            let (started, ended) = self.shards.iter().fold((0, 0), sum);
+            self.campaign.set_in_flight(started - ended);
+        }
+    }
+
+    /// Devices that were pushed.
+    fn notified(&self) -> u64 {
+        let started = |shard| {
+            let shard: MutexGuard<Shard> = lock(shard);
+            shard.books.started - shard.books.ledger.as_ref().map_or(0, |ledger| ledger.followed)
+        };
+        self.shards.iter().map(started).sum()
+    }
+
+    pub fn carry_out(&mut self, order: &Order, now: Time) {
+        let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
+        if let Order::EndDevices { devices, to } = order {
+            for device in devices {
+                let listed = self.campaign.withdraw(*device);
+                let (slot, at) = split(*device, self.threads as u32);
+                for shard in shards.iter_mut().skip(at as usize).step_by(self.threads) {
+                    if shard.books.ledger.is_some() {
+                        shard.end_unturned_at(slot, *to);
+                    } else if listed {
+                        let cohort = self.worlds[0].cohort_of(*device);
+                        shard.books.withdraw(cohort, *to);
+                    }
+                }
+            }
+        }
+        shards.iter_mut().for_each(|shard| shard.carry_out(order, now));
+    }
+
+    /// Plans the pushes of `tick`, at most `limit` of them; whether there are more.
+    pub fn turn_out(&mut self, tick: u64, limit: usize) -> bool {
+        let ticks = self.world().ticks;
+        let (from, to) = (ticks.start(tick), ticks.start(tick + 1));
+        let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
+        for shard in &mut shards {
+            self.ready.append(&mut shard.books.ready);
+        }
+        self.campaign.add_ready(&mut self.ready);
+        let mut view = View { shards: &mut shards, threads: self.threads, tick };
+        self.campaign.plan(from, to, &mut view, limit)
+    }
+
+    /// What is left after `tick`; completes the campaign if that is nothing.
+    pub fn survey(&mut self, tick: u64) -> Survey {
+        let (mut open, mut ready, mut is_cut_off, mut next) = (0, false, false, u64::MAX);
+        let mut heard = true;
+        for shard in self.shards {
+            let shard = lock(shard);
+            if cfg!(debug_assertions) {
+                shard.books.assert_conserved();
+            }
+            open += shard.books.open;
+            ready |= !shard.books.ready.is_empty();
+            heard &= shard.books.results.is_empty();
+            is_cut_off |= shard.is_cut_off();
+            next = next.min(shard.next_tick().unwrap_or(u64::MAX));
+        }
+        let world = self.world();
+        let following = world.ticks.start(tick + 1);
+        let unheard = self.wants_results && (!heard || self.notified() != self.heard_of);
+        if open == 0 && !unheard {
+            self.campaign.complete(following);
+        }
+        self.count_flights();
+        let permit = self.campaign.next_push(following, ready);
+        if !permit.is_never() {
+            next = next.min(world.ticks.of(permit));
+        }
+        // A device that polls is answered at once.
+        if unheard || world.polls && ready {
+            next = tick + 1;
+        }
+        // What is due at an instant is done at the first boundary not before it.
+        let now = world.ticks.start(tick);
+        let due = self.campaign.next_event(now).min(self.timeline.next());
+        if !due.is_never() {
+            next = next.min(world.boundary_at(due)).max(tick + 1);
+        }
+        Survey { open, unheard, is_cut_off, next }
+    }
+
+    /// Rows of the series up to the start of tick `to`; `versions` by package.
+    pub fn sample(&mut self, to: u64, versions: impl Fn(&World) -> Vec<u64>) {
+        for package in 0..self.worlds.len() {
+            if self.samplers[package].is_due(to) {
+                let world = &self.worlds[package];
+                let rows = self.rows(package);
+                let (ticks, campaign) = (world.ticks, &self.campaign);
+                let cause = |at| campaign.queue_cause(at);
+                let (start, versions) = (|tick| ticks.start(tick), versions(world));
+                self.samplers[package].advance(to, start, cause, &rows, &versions);
+            }
+        }
+    }
+
+    /// The shards of one package.
+    pub fn shards_of(&self, package: usize) -> &'a [Mutex<Shard<'w>>] {
+        &self.shards[package * self.threads..(package + 1) * self.threads]
+    }
+
+    fn rows(&self, package: usize) -> Vec<SeriesRow> {
+        let mut rows = vec![SeriesRow::default(); self.world().cohorts.len()];
+        for shard in self.shards_of(package) {
+            for (row, tally) in rows.iter_mut().zip(&lock(shard).books.tallies) {
+                add_to_row(row, tally);
+            }
+        }
+        rows
+    }
+
+    /// What the campaign came to.
+    fn campaign_outcome(&self) -> CampaignOutcome {
+        let failed = self.campaign.counts().failed();
+        let overshoot = |abort: &Abort| AbortOutcome {
+            abort: *abort,
+            overshoot: failed - abort.acted_counts.failed(),
+        };
+        CampaignOutcome {
+            name: self.parts[0].scenario.campaign.name.clone(),
+            status: self.campaign.status(),
+            log: self.campaign.log().to_vec(),
+            steps_left: self.timeline.left(),
+            aborts: self.campaign.aborts().iter().map(overshoot).collect(),
+            tags: self.campaign.tags().to_vec(),
+            device_status: self.device_status(),
+        }
+    }
+
+    /// Devices by what their tasks for several packages add up to.
+    fn device_status(&self) -> Option<[u64; DeviceStatus::ALL.len()]> {
+        if self.worlds.len() == 1 {
+            return None;
+        }
+        let mut counts = [0; DeviceStatus::ALL.len()];
+        for thread in 0..self.threads {
+            let mut shards: Vec<_> =
+                self.shards.iter().skip(thread).step_by(self.threads).map(lock).collect();
+            for slot in 0..shards[0].records.len() as u32 {
+                let state = |shard: &mut MutexGuard<Shard>| shard.state_of(slot);
+                let states: Vec<TaskState> = shards.iter_mut().filter_map(state).collect();
+                if !states.is_empty() {
+                    counts[DeviceStatus::of(&states) as usize] += 1;
+                }
+            }
+        }
+        Some(counts)
+    }
+
+    /// What became of each package, as of `end`; `versions` by package.
+    pub fn finish(
+        &mut self,
+        ended: Ended,
+        end: Time,
+        versions: impl Fn(&World) -> Vec<u64>,
+    ) -> Vec<Outcome> {
+        let campaign = self.campaign_outcome();
+        let samplers = std::mem::take(&mut self.samplers);
+        let packages = samplers.into_iter().enumerate();
+        let outcome = |(package, sampler)| {
+            let versions = versions(&self.worlds[package]);
+            self.finish_package(package, sampler, (ended, end), campaign.clone(), versions)
+        };
+        packages.map(outcome).collect()
+    }
+
+    fn finish_package(
+        &self,
+        package: usize,
+        mut sampler: Sampler,
+        (ended, end): (Ended, Time),
+        campaign: CampaignOutcome,
+        versions: Vec<u64>,
+    ) -> Outcome {
+        let world = &self.worlds[package];
+        let rows = self.rows(package);
+        let mut events = Events::default();
+        let cohort = |(name, devices): (&String, &u64)| {
+            let (name, devices) = (name.clone(), *devices);
+            CohortOutcome { name, devices, tally: Tally::default() }
+        };
+        let mut cohorts: Vec<CohortOutcome> =
+            world.cohort_names.iter().zip(&self.targets.devices).map(cohort).collect();
+        let mut trace: Vec<TraceEntry> = Vec::new();
+        for shard in self.shards_of(package) {
+            let mut shard = lock(shard);
+            trace.append(&mut shard.books.trace.entries);
+            events.merge(&shard.events_before(end));
+            for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
+                cohort.tally.merge(tally);
+            }
+        }
+        let cause = self.campaign.queue_cause(end);
+        for CohortOutcome { tally, .. } in &mut cohorts {
+            show_cause(&mut tally.states, cause);
+            tally.assert_conserved();
+        }
+        let names = world.versions.names.iter().cloned();
+        let versions_at_end = names.zip(versions.iter().copied()).filter(|(_, n)| *n > 0).collect();
+        let cause = |at| self.campaign.queue_cause(at);
+        let ticks = world.ticks;
+        sampler.advance(ticks.of(end), |tick| ticks.start(tick), cause, &rows, &versions);
+        let series = sampler.finish(end, cause(end), &rows, &versions);
+        let module = self.parts[package].scenario.package.module.clone();
+        let target = self.parts[package].scenario.package.version.clone();
+        Outcome {
+            ended,
+            end,
+            cohorts,
+            series,
+            versions: versions_at_end,
+            events,
+            campaign,
+            module,
+            target,
+            trace,
+            further: Vec::new(),
+        }
+    }
+}
+
+impl Shard<'_> {
+    /// The state of the device's task, where several packages meet; none: it has none.
+    fn state_of(&mut self, slot: u32) -> Option<TaskState> {
+        let status = self.status(slot);
+        let flight = self.records.presence(slot).flight;
+        match self.records.active(flight) {
+            Some(active) if status.is_open() => Some(active.flight.task.state()),
+            _ => status.as_state(),
+        }
+    }
+}
+
+fn add_to_row(row: &mut SeriesRow, tally: &Tally) {
+    for at in 0..STATES {
+        row.states[at] += tally.states[at];
+    }
+    row.pushes += tally.attempts.iter().sum::<u64>();
+    row.repushes += tally.repushes;
+    row.retries += tally.retries;
+    row.late_reports += tally.late_reports;
+    row.occupied += tally.failures[FailureReason::Occupied as usize];
+}
