@@ -83,6 +83,8 @@ pub struct Ledger {
     pub status: Vec<Status>,
     /// Version that runs, as an index into the module's versions.
     pub installed: Vec<u16>,
+    /// Whether another campaign has an unfinished task there, while failed ones are retried.
+    pub occupied: Vec<bool>,
     /// With the device and its place.
     news: Vec<(u32, DeviceId, News)>,
     /// Tasks pushed to devices that had begun with another package of the campaign.
@@ -98,6 +100,7 @@ impl Ledger {
         Ledger {
             status,
             installed,
+            occupied: Vec::new(),
             news: Vec::new(),
             followed: 0,
             wants_reports,
@@ -115,6 +118,10 @@ impl Ledger {
     pub fn end(&mut self, slot: u32, device: DeviceId, at: Time, state: TaskState) {
         self.status[slot as usize] = Status::of_final(state);
         self.news.push((slot, device, News::Ended { at, state }));
+    }
+
+    pub fn is_occupied(&self, slot: u32) -> bool {
+        self.occupied.get(slot as usize).is_some_and(|occupied| *occupied)
     }
 
     pub fn reopen(&mut self, slot: u32) {

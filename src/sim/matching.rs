@@ -88,22 +88,19 @@ impl Matching {
         Matching { joins, matches: rollouts.iter().map(counts).collect() }
     }
 
-    /// The next tick in which there may be tasks to make; the greatest number: none.
+    /// Whether there may be tasks to make, by time alone or by what devices have reported.
+    pub fn may_make_tasks(&self, rollouts: &[Rollout]) -> bool {
+        rollouts.iter().any(|rollout| rollout.campaign.is_scheduled())
+            || is_matching(rollouts) && (!self.joins.is_empty() || has_reports(rollouts))
+    }
+
+    /// The next tick in which something is to be done; the greatest number: none.
     pub fn next(&self, rollouts: &[Rollout], tick: u64) -> u64 {
-        let world = rollouts[0].world();
-        let scheduled = rollouts.iter().filter(|rollout| rollout.campaign.is_scheduled());
-        let start = |rollout: &Rollout| Time(rollout.parts[0].scenario.campaign.start.0);
-        let starts = scheduled.map(start).min().unwrap_or(Time::NEVER);
-        let matches = rollouts.iter().any(|rollout| rollout.campaign.is_matching());
-        let reported = rollouts.iter().flat_map(|rollout| rollout.shards).any(|shard| {
-            lock(shard).books.ledger.as_ref().is_some_and(|ledger| !ledger.reports.is_empty())
-        });
-        let joins = self.joins.last().filter(|_| matches).map_or(Time::NEVER, |join| join.0);
-        let due = starts.min(joins);
+        let due = self.joins.last().map_or(Time::NEVER, |join| join.0);
         match () {
-            () if matches && reported => tick + 1,
+            () if is_matching(rollouts) && has_reports(rollouts) => tick + 1,
             () if due.is_never() => u64::MAX,
-            () => world.boundary_at(due).max(tick + 1),
+            () => rollouts[0].world().boundary_at(due).max(tick + 1),
         }
     }
 
@@ -206,6 +203,18 @@ impl Matching {
     }
 }
 
+fn is_matching(rollouts: &[Rollout]) -> bool {
+    rollouts.iter().any(|rollout| rollout.campaign.is_matching())
+}
+
+fn has_reports(rollouts: &[Rollout]) -> bool {
+    let reported = |shard| {
+        let shard: MutexGuard<Shard> = lock(shard);
+        shard.books.ledger.as_ref().is_some_and(|ledger| !ledger.reports.is_empty())
+    };
+    rollouts.iter().flat_map(|rollout| rollout.shards).any(reported)
+}
+
 fn dynamic(rollout: &Rollout) -> Option<Dynamic> {
     rollout.parts[0].scenario.campaign.dynamic
 }
@@ -223,6 +232,26 @@ fn count_joined(rollouts: &[Rollout], device: DeviceId) {
                 let count = &mut shard.books.versions[usize::from(version)];
                 *count = count.wrapping_add(1);
             }
+        }
+    }
+}
+
+/// Notes which devices have an unfinished task of another campaign, in the way of a retry.
+pub fn note_occupied(own: usize, rollouts: &mut [Rollout]) {
+    let shards: Vec<Guards> =
+        rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
+    let mut fleet = Meeting { shards, rollouts };
+    let (devices, worlds) =
+        (fleet.rollouts[own].world().devices.count(), fleet.rollouts[own].worlds);
+    let independent = fleet.rollouts[own].parts[0].scenario.campaign.modules_independent;
+    for (package, world) in worlds.iter().enumerate() {
+        for device in (0..devices).map(DeviceId) {
+            let in_the_way =
+                fleet.unfinished(own, device, |m| !independent || m == world.module_id);
+            let (shard, slot) = fleet.shard(own, package, device);
+            let ledger = shard.books.ledger.as_mut().expect("they are shared");
+            ledger.occupied.resize(ledger.status.len(), false);
+            ledger.occupied[slot as usize] = !in_the_way.is_empty();
         }
     }
 }

@@ -126,7 +126,9 @@ impl Shard<'_> {
             && attempt.version != world.versions.target;
         // A user's refusal stands.
         let refused = reason == FailureReason::Rejected && active.flight.task.attempt() == 0;
-        if refused || !is_source || !attempt.is_over() || attempt.is_silent() {
+        // R27: another campaign has taken the device meanwhile.
+        let occupied = self.books.ledger.as_ref().is_some_and(|ledger| ledger.is_occupied(slot));
+        if refused || occupied || !is_source || !attempt.is_over() || attempt.is_silent() {
             return;
         }
         active.flight.task.requeue();

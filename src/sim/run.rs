@@ -252,6 +252,9 @@ impl Coordinator<'_, '_, '_> {
     /// Does at the beginning of `tick` what results, time and operators ask for.
     fn decide(&mut self, tick: u64) {
         let now = self.rollouts[0].world().ticks.start(tick);
+        if let Some(matching) = &mut self.matching {
+            matching.take_later(&mut self.rollouts, now);
+        }
         for at in 0..self.rollouts.len() {
             if let Some(matching) = &self.matching {
                 matching.find_rival(at, &mut self.rollouts);
@@ -263,14 +266,14 @@ impl Coordinator<'_, '_, '_> {
             rollout.campaign.advance(now);
             rollout.timeline.apply(now, &mut rollout.campaign);
             for order in rollout.campaign.take_orders() {
+                if let (Order::Retry { .. }, Some(_)) = (&order, &self.matching) {
+                    matching::note_occupied(at, &mut self.rollouts);
+                }
                 self.rollouts[at].carry_out(&order, now);
                 if let (Order::Activate, Some(matching)) = (&order, &mut self.matching) {
                     matching.start(at, &mut self.rollouts, now);
                 }
             }
-        }
-        if let Some(matching) = &mut self.matching {
-            matching.take_later(&mut self.rollouts, now);
         }
         self.rollouts.iter_mut().for_each(Rollout::count_flights);
     }
@@ -308,13 +311,15 @@ impl Coordinator<'_, '_, '_> {
             self.rollouts.iter_mut().map(|rollout| rollout.survey(tick)).collect();
         let is_done = surveys.iter().all(|survey| survey.open == 0 && !survey.unheard);
         let acts = |rollout: &Rollout| rollout.timeline.next() < world.until;
-        let later = self.matching.as_ref().map(|matching| matching.next(&self.rollouts, tick));
-        if is_done && !self.rollouts.iter().any(acts) && later.unwrap_or(u64::MAX) == u64::MAX {
+        let makes = |matching: &Matching| matching.may_make_tasks(&self.rollouts);
+        let more = self.matching.as_ref().is_some_and(makes);
+        if is_done && !more && !self.rollouts.iter().any(acts) {
             return Err(Ended::AllFinal);
         }
         if self.options.stop.load(Ordering::Relaxed) {
             return Err(Ended::Interrupted);
         }
+        let later = self.matching.as_ref().map(|matching| matching.next(&self.rollouts, tick));
         let next = surveys.iter().map(|survey| survey.next).chain(later).min();
         match next.unwrap_or(u64::MAX) {
             u64::MAX if surveys.iter().any(|survey| survey.is_cut_off) => Err(Ended::Until),

@@ -303,6 +303,11 @@ impl<'w> Shard<'w> {
             self.books.events.flips += 1;
         }
         presence.set_stage(Stage::Ready);
+        if world.confirms {
+            // Its user has agreed to another package of the campaign, and so to this one.
+            let queued = TaskState::Queued(QueueCause::RateLimited);
+            self.books.moved(cohort, TaskState::AwaitingConfirmation, queued);
+        }
         self.grant(slot, device, at, self.books.activated, end);
     }
 

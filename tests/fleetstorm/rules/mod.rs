@@ -5,6 +5,7 @@ mod consent;
 mod course;
 mod dispatch;
 mod machine;
+mod meeting;
 mod outcome;
 mod selection;
 mod states;
