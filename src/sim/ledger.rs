@@ -19,7 +19,7 @@ pub enum Status {
     None,
     /// Not final.
     Open,
-    /// Not final, and the device has begun with another package of the campaign.
+    /// Not final, and the device has been pushed for one of the campaign's packages.
     Committed,
     Succeeded,
     Failed,
@@ -111,7 +111,10 @@ impl Ledger {
     pub fn start(&mut self, slot: u32, device: DeviceId, at: Time) {
         match self.status[slot as usize] {
             Status::Committed => self.followed += 1,
-            _ => self.news.push((slot, device, News::Started { at })),
+            _ => {
+                self.status[slot as usize] = Status::Committed;
+                self.news.push((slot, device, News::Started { at }));
+            }
         }
     }
 

@@ -172,7 +172,6 @@ impl Matching {
         let shards: Vec<Guards> =
             rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
         let mut fleet = Meeting { shards, rollouts };
-        let mut appended = Vec::new();
         for (_, device) in reports {
             for &own in &newest {
                 let packages = fleet.fitting(own, device, now);
@@ -180,19 +179,13 @@ impl Matching {
                     continue;
                 }
                 match fleet.make_tasks(own, device, packages, now) {
-                    Some(Made::Listed) => appended.push((own, device)),
+                    Some(Made::Listed) => fleet.append(own, device),
                     Some(Made::Occupied) => {}
                     None => continue,
                 }
                 self.note_match(own, device);
                 break;
             }
-        }
-        drop(fleet.shards);
-        for (own, device) in appended {
-            let rollout = &mut rollouts[own];
-            let world = rollout.world();
-            rollout.campaign.append(device, world.lanes.of(device, world.cohort_of(device)));
         }
     }
 
@@ -389,8 +382,13 @@ impl<'w> Meeting<'_, '_, 'w> {
         }
         for (rollout, package) in in_the_way {
             self.rollouts[rollout].campaign.withdraw(device);
-            let (shard, slot) = self.shard(rollout, package, device);
-            shard.end_open(slot, TaskState::Canceled, now);
+            for other in 0..self.rollouts[rollout].worlds.len() {
+                let (shard, slot) = self.shard(rollout, other, device);
+                // What the campaign has not begun with there it never will.
+                if other == package || shard.status(slot) == Status::Open {
+                    shard.end_open(slot, TaskState::Canceled, now);
+                }
+            }
         }
         let rollout = &mut self.rollouts[own];
         if rollout.worlds.len() > 1 {
@@ -400,6 +398,13 @@ impl<'w> Meeting<'_, '_, 'w> {
             rollout.together[device.0 as usize] = Together { open, failed: false };
         }
         Some(Made::Listed)
+    }
+
+    /// The device's turn comes at the end of its list.
+    fn append(&mut self, own: usize, device: DeviceId) {
+        let rollout = &mut self.rollouts[own];
+        let world = rollout.world();
+        rollout.campaign.append(device, world.lanes.of(device, world.cohort_of(device)));
     }
 
     /// Other campaigns' unfinished tasks on the device, for modules that `counts`.
