@@ -73,19 +73,31 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     let written = target.map(|target| write(target, &input, info)).transpose();
     let effort = Effort {
         wall_s,
+        events: outcome.all_events().total(),
         threads,
         peak_memory_bytes: peak_memory(),
         results: written.as_ref().ok().and_then(|path| path.as_deref()),
     };
     let summary = Summary::of(&loaded.scenario, &outcome);
     let text = coloured(&text::render(&summary, &effort), &summary, terminal);
-    let log = arguments.trace_device.as_ref().map(|name| text::trace(name, &outcome.trace));
+    let log = arguments.trace_device.as_ref().map(|name| logs(name, &outcome));
     let text = log.map_or(text.clone(), |log| format!("{log}\n{text}"));
     let printed = terminal.print(&text);
     // Lost results are the worse news.
     written?;
     printed.context("cannot print the summary")?;
     Ok(exit)
+}
+
+/// What happened to the device, in each campaign and package that it had a part in.
+fn logs(name: &str, outcome: &Outcome) -> String {
+    let mut text = text::trace(name, &outcome.trace);
+    for further in outcome.further.iter().filter(|further| !further.trace.is_empty()) {
+        let (campaign, module) = (&further.campaign.name, &further.module);
+        text += &format!("\n{campaign} -> {module} {}\n", further.target);
+        text += &text::trace(name, &further.trace);
+    }
+    text
 }
 
 /// All changes of the scenario, the special flags last: they win.

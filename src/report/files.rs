@@ -9,13 +9,30 @@ use sha2::{Digest, Sha256};
 /// Files being written into one folder, with their digests.
 pub struct Files {
     folder: PathBuf,
+    /// Where names begin, below the folder; empty, or a path that ends in "/".
+    below: String,
     digests: Vec<(String, String)>,
 }
 
 impl Files {
     /// Writes into `folder`, which exists.
     pub fn into(folder: &Path) -> Files {
-        Files { folder: folder.to_owned(), digests: Vec::new() }
+        Files { folder: folder.to_owned(), below: String::new(), digests: Vec::new() }
+    }
+
+    /// From now on names are those of files in a new folder of this name.
+    ///
+    /// # Errors
+    /// It exists already or cannot be made.
+    pub fn enter(&mut self, name: &str) -> io::Result<()> {
+        std::fs::create_dir(self.folder.join(name))?;
+        self.below = format!("{name}/");
+        Ok(())
+    }
+
+    /// Back to the folder itself.
+    pub fn leave(&mut self) {
+        self.below.clear();
     }
 
     /// Writes one new file and flushes it to disk.
@@ -27,16 +44,18 @@ impl Files {
         name: &str,
         fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
-        let file = File::create_new(self.folder.join(name))?;
+        let name = format!("{}{name}", self.below);
+        let file = File::create_new(self.folder.join(&name))?;
         let mut hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new() };
         fill(&mut hashing)?;
         let file = hashing.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        self.digests.push((name.to_owned(), hex(&hashing.hash.finalize())));
+        self.digests.push((name, hex(&hashing.hash.finalize())));
         Ok(())
     }
 
-    /// One hash over all files so far: SHA-256 of what `LC_ALL=C sha256sum *` prints.
+    /// One hash over all files so far: SHA-256 of what `LC_ALL=C sha256sum * */*` prints, in the
+    /// order of the names.
     pub fn fingerprint(&self) -> String {
         let mut sorted: Vec<_> = self.digests.iter().collect();
         sorted.sort();

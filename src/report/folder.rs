@@ -134,7 +134,7 @@ pub fn folder_name(start: jiff::Timestamp, campaign: &str, seed: u64, scenario: 
 }
 
 /// Lower-case letters and digits with single hyphens, at most 40 of them.
-fn slug(name: &str) -> String {
+pub fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars().map(|c| c.to_ascii_lowercase()) {
         if c.is_ascii_alphanumeric() {

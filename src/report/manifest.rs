@@ -78,7 +78,7 @@ pub struct EventCounts {
 impl Manifest {
     /// Describes the run whose other files are written already.
     pub fn of(input: &Input, info: RunInfo, files: &Files) -> Manifest {
-        let events = input.outcome.events;
+        let events = input.outcome.all_events();
         Manifest {
             format: RESULT_FORMAT,
             tool: Tool {

@@ -22,7 +22,33 @@ pub fn render(summary: &Summary) -> String {
     if summary.fleet.conservation.failed > 0 {
         failures(&mut text, &summary.fleet);
     }
+    if !summary.further.is_empty() {
+        further(&mut text, summary);
+    }
     text
+}
+
+fn further(text: &mut String, summary: &Summary) {
+    text.push_str(
+        "\n| also on this fleet | module | version | status | targeted | updated | occupied | failed | open |\n\
+         |:--|:--|:--|:--|--:|--:|--:|--:|--:|\n",
+    );
+    for other in &summary.further {
+        let tasks = &other.conservation;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            escaped(&other.campaign),
+            escaped(&other.module),
+            escaped(&other.target_version),
+            other.campaign_status,
+            thousands(tasks.targeted),
+            percent(tasks.succeeded, tasks.targeted),
+            thousands(other.occupied),
+            thousands(tasks.failed - other.occupied),
+            thousands(tasks.open),
+        );
+    }
 }
 
 fn cohorts(text: &mut String, summary: &Summary) {

@@ -38,17 +38,35 @@ pub struct Input<'a> {
 /// # Errors
 /// The first failure of the file system.
 pub fn write_results(files: &mut Files, input: &Input) -> io::Result<()> {
-    let summary = Summary::of(&input.loaded.scenario, input.outcome);
-    let fleet = whole_fleet(input.outcome);
     files.write("scenario.toml", |w| w.write_all(input.loaded.text.as_bytes()))?;
     files.write("resolved.toml", |w| w.write_all(input.resolved.as_bytes()))?;
+    let parts = input.loaded.parts();
+    write_package(files, parts[0], input.outcome)?;
+    for (position, outcome) in input.outcome.further.iter().enumerate() {
+        files.enter(&folder_of(position, outcome))?;
+        write_package(files, parts[position + 1], outcome)?;
+    }
+    files.leave();
+    Ok(())
+}
+
+/// What became of one package of one campaign.
+fn write_package(files: &mut Files, part: &Loaded, outcome: &Outcome) -> io::Result<()> {
+    let summary = Summary::of(&part.scenario, outcome);
+    let fleet = whole_fleet(outcome);
     files.write("summary.json", |w| {
         serde_json::to_writer_pretty(&mut *w, &summary)?;
         w.write_all(b"\n")
     })?;
     files.write("summary.md", |w| w.write_all(markdown::render(&summary).as_bytes()))?;
-    tables::write(files, input.outcome, &fleet)?;
-    hdr::write(files, input.outcome, &fleet)
+    tables::write(files, outcome, &fleet)?;
+    hdr::write(files, outcome, &fleet)
+}
+
+/// Name of the folder for a further package.
+fn folder_of(position: usize, outcome: &Outcome) -> String {
+    let name = folder::slug(&format!("{} {}", outcome.campaign.name, outcome.module));
+    format!("{}-{name}", position + 2)
 }
 
 /// The whole fleet as if it were one cohort.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::whole_fleet;
+use super::{folder_of, whole_fleet};
 use crate::model::{Span, Time};
-use crate::scenario::file::Scenario;
+use crate::scenario::file::{DEFAULT_MODULE, Scenario};
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
 use crate::scheduler::{Entry, Verification};
 use crate::sim::outcome::{AbortOutcome, CohortOutcome, Ended, LatencyKind, Outcome, Tally};
@@ -26,6 +26,9 @@ pub struct Summary {
     pub campaign: String,
     /// The version that was rolled out.
     pub target_version: String,
+    /// The module it is for, where that is not the default one.
+    #[serde(default = "default_module", skip_serializing_if = "is_default")]
+    pub module: String,
     pub seed: u64,
     /// Why the run ended: "all-final", "until", "nothing-left" or "interrupted".
     pub ended: String,
@@ -53,6 +56,34 @@ pub struct Summary {
     pub cohorts: Vec<CohortSummary>,
     /// Devices of the whole fleet by the version they run at the end.
     pub versions: BTreeMap<String, u64>,
+    /// The other packages and campaigns of the run, each in a folder of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<FurtherSummary>,
+}
+
+/// Another package of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherSummary {
+    /// Where its files are.
+    pub folder: String,
+    pub campaign: String,
+    pub module: String,
+    pub target_version: String,
+    /// The campaign's own status at the end, e.g. "completed".
+    pub campaign_status: String,
+    /// open + succeeded + failed + canceled = targeted, always.
+    pub conservation: Conservation,
+    /// Tasks that failed because another campaign's was in the way.
+    pub occupied: u64,
+}
+
+fn default_module() -> String {
+    DEFAULT_MODULE.to_owned()
+}
+
+fn is_default(module: &str) -> bool {
+    module == DEFAULT_MODULE
 }
 
 /// Something that was done to the campaign.
@@ -123,7 +154,8 @@ pub struct CohortSummary {
     pub alibaba: BTreeMap<String, u64>,
     /// Tasks by Quectel's component status.
     pub quectel: BTreeMap<String, u64>,
-    /// Devices by Quectel's device status.
+    /// Devices by Quectel's device status; for a campaign of several packages the whole fleet's
+    /// are those of all its tasks together.
     pub device_status: BTreeMap<String, u64>,
     /// By reason.
     pub failures: BTreeMap<String, FailureSummary>,
@@ -231,6 +263,7 @@ impl Summary {
             format: SUMMARY_FORMAT,
             campaign: scenario.campaign.name.clone(),
             target_version: scenario.package.version.clone(),
+            module: scenario.package.module.clone(),
             seed: scenario.run.seed,
             ended: outcome.ended.name().to_owned(),
             complete: outcome.ended != Ended::Interrupted,
@@ -248,15 +281,52 @@ impl Summary {
             aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
-            fleet: CohortSummary::of(&whole_fleet(outcome)),
+            fleet: fleet(outcome),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
             versions: outcome.versions.iter().cloned().collect(),
+            further: outcome.further.iter().enumerate().map(FurtherSummary::of).collect(),
         }
     }
 
     /// The schema that every `summary.json` follows.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Summary).to_value()
+    }
+}
+
+fn fleet(outcome: &Outcome) -> CohortSummary {
+    let mut fleet = CohortSummary::of(&whole_fleet(outcome));
+    if let Some(devices) = outcome.campaign.device_status {
+        let counts = DeviceStatus::ALL.iter().zip(devices);
+        fleet.device_status = counts.map(|(status, n)| (status.name().to_owned(), n)).collect();
+    }
+    fleet
+}
+
+impl FurtherSummary {
+    fn of((position, outcome): (usize, &Outcome)) -> FurtherSummary {
+        let tally = outcome.total();
+        FurtherSummary {
+            folder: folder_of(position, outcome),
+            campaign: outcome.campaign.name.clone(),
+            module: outcome.module.clone(),
+            target_version: outcome.target.clone(),
+            campaign_status: outcome.campaign.status.name().to_owned(),
+            conservation: Conservation::of(&tally),
+            occupied: tally.failures[FailureReason::Occupied as usize],
+        }
+    }
+}
+
+impl Conservation {
+    fn of(tally: &Tally) -> Conservation {
+        Conservation {
+            open: tally.open(),
+            succeeded: tally.succeeded(),
+            failed: tally.failed(),
+            canceled: tally.canceled(),
+            targeted: tally.targeted,
+        }
     }
 }
 
@@ -271,13 +341,7 @@ impl CohortSummary {
             devices: cohort.devices,
             targeted: tally.targeted,
             not_required: tally.count(TaskState::NotRequired),
-            conservation: Conservation {
-                open: tally.open(),
-                succeeded: tally.succeeded(),
-                failed: tally.failed(),
-                canceled: tally.canceled(),
-                targeted: tally.targeted,
-            },
+            conservation: Conservation::of(tally),
             states: by_word(tally, |state| Some(state.name())),
             alibaba: by_word(tally, TaskState::alibaba),
             quectel: by_word(tally, |state| Some(state.quectel())),
@@ -395,7 +459,7 @@ fn by_word(
     counts
 }
 
-/// Devices have one task each, so a device's status is that of its task.
+/// As if each device had this one task.
 fn device_status(tally: &Tally) -> BTreeMap<String, u64> {
     let mut counts: BTreeMap<String, u64> =
         DeviceStatus::ALL.iter().map(|status| (status.name().to_owned(), 0)).collect();

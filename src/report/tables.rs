@@ -58,7 +58,15 @@ fn series(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 fn counters(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    csv.write_record(["time_s", "cohort", "pushes", "repushes", "retries", "late_reports"])?;
+    csv.write_record([
+        "time_s",
+        "cohort",
+        "pushes",
+        "repushes",
+        "retries",
+        "late_reports",
+        "occupied",
+    ])?;
     for (i, time) in outcome.series.times.iter().enumerate() {
         for (c, cohort) in outcome.cohorts.iter().enumerate() {
             let row = &outcome.series.rows[i * outcome.cohorts.len() + c];
@@ -69,6 +77,7 @@ fn counters(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
                 &row.repushes.to_string(),
                 &row.retries.to_string(),
                 &row.late_reports.to_string(),
+                &row.occupied.to_string(),
             ])?;
         }
     }

@@ -7,12 +7,15 @@ use super::human::{bytes, counted, per_second, percent, thousands};
 use super::manifest::rate;
 use super::summary::{CohortSummary, LatencySummary, Summary};
 use crate::model::Span;
+use crate::scenario::file::DEFAULT_MODULE;
 use crate::sim::outcome::{LatencyKind, TraceEntry};
 
 /// What is not in the summary because it differs from run to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Effort<'a> {
     pub wall_s: f64,
+    /// Of all packages of the run.
+    pub events: u64,
     pub threads: usize,
     pub peak_memory_bytes: Option<u64>,
     /// Where the results are; none if they were not written.
@@ -39,7 +42,13 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.cohorts.len() > 1 {
         sections.push(cohorts(summary));
     }
-    sections.push(foot(summary, effort));
+    if !summary.further.is_empty() {
+        if summary.further.iter().any(|other| other.campaign == summary.campaign) {
+            sections.push(devices(&summary.fleet));
+        }
+        sections.push(further(summary));
+    }
+    sections.push(foot(effort));
     sections.join("\n")
 }
 
@@ -222,6 +231,42 @@ fn cohorts(summary: &Summary) -> String {
     text
 }
 
+/// What the tasks of all the campaign's packages add up to.
+fn devices(fleet: &CohortSummary) -> String {
+    let mut text = "Devices, by all packages of the campaign\n".to_owned();
+    for (status, n) in fleet.device_status.iter().filter(|(_, n)| **n > 0) {
+        let _ = writeln!(text, "  {status:<34}{:>16}", thousands(*n));
+    }
+    text
+}
+
+/// The other packages of the run.
+fn further(summary: &Summary) -> String {
+    let mut text = format!(
+        "{:<32}{:>12}{:>10}{:>9}{:>9}{:>8}\n",
+        "Also on this fleet", "targeted", "updated", "occupied", "failed", "open"
+    );
+    for other in &summary.further {
+        let tasks = &other.conservation;
+        let module = match other.module.as_str() {
+            DEFAULT_MODULE => String::new(),
+            module => format!("{module} "),
+        };
+        let name = format!("{module}{}, {}", other.target_version, other.campaign);
+        let _ = writeln!(
+            text,
+            "  {:<30}{:>12}{:>10}{:>9}{:>9}{:>8}",
+            shortened(&name, 29),
+            thousands(tasks.targeted),
+            percent(tasks.succeeded, tasks.targeted),
+            thousands(other.occupied),
+            thousands(tasks.failed - other.occupied),
+            thousands(tasks.open),
+        );
+    }
+    text
+}
+
 /// The log of a traced device.
 pub fn trace(name: &str, entries: &[TraceEntry]) -> String {
     if entries.is_empty() {
@@ -241,14 +286,14 @@ pub fn trace(name: &str, entries: &[TraceEntry]) -> String {
 fn course(summary: &Summary) -> String {
     /// More would push everything else off the screen; `campaign.csv` has all of them.
     const SHOWN: usize = 20;
-    let mut text = format!("{:<18}{:<18}{}\n", "Campaign at", "action", "status since");
+    let mut text = format!("{:<22}{:<18}{}\n", "Campaign at", "action", "status since");
     for entry in summary.campaign_log.iter().take(SHOWN) {
         let status = match &entry.refused {
             Some(why) => format!("refused: {why}"),
             None => entry.status.clone(),
         };
         let at = Span::from_secs_f64(entry.at_s).exact();
-        let _ = writeln!(text, "  {at:<16}{:<18}{status}", entry.what);
+        let _ = writeln!(text, "  {at:<20}{:<18}{status}", entry.what);
     }
     if summary.campaign_log.len() > SHOWN {
         let more = summary.campaign_log.len() - SHOWN;
@@ -275,12 +320,12 @@ fn course(summary: &Summary) -> String {
     text
 }
 
-fn foot(summary: &Summary, effort: &Effort) -> String {
+fn foot(effort: &Effort) -> String {
     let wall = Span((effort.wall_s * 1e3).round() as u64 * 1000);
     let mut text = format!(
         "Run       {} in {wall} ({}), {}",
-        counted(summary.events.total, "event"),
-        per_second(rate(summary.events.total, effort.wall_s)),
+        counted(effort.events, "event"),
+        per_second(rate(effort.events, effort.wall_s)),
         counted(effort.threads as u64, "thread"),
     );
     if let Some(peak) = effort.peak_memory_bytes {
@@ -361,6 +406,7 @@ mod tests {
     fn numbers_stand_in_columns_of_80() {
         let effort = Effort {
             wall_s: 0.25,
+            events: 5_101,
             threads: 2,
             peak_memory_bytes: Some(12 << 20),
             results: Some(Path::new("results/x")),

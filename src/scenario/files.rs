@@ -336,6 +336,19 @@ fn line_problem(
 }
 
 impl Loaded {
+    /// One scenario per package: those of the first campaign, then those of each further one.
+    pub fn parts(&self) -> Vec<&Loaded> {
+        self.campaigns().into_iter().flatten().collect()
+    }
+
+    /// The campaigns, each with one scenario per package.
+    pub fn campaigns(&self) -> Vec<Vec<&Loaded>> {
+        fn parts(one: &Loaded) -> Vec<&Loaded> {
+            std::iter::once(one).chain(&one.modules).collect()
+        }
+        std::iter::once(self).chain(&self.rollouts).map(parts).collect()
+    }
+
     /// Devices of the fleet.
     pub fn device_count(&self) -> u32 {
         match &self.inventory {

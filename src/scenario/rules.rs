@@ -278,6 +278,9 @@ pub enum Act {
         /// Also tasks in progress.
         #[serde(default = "yes")]
         in_progress: bool,
+        /// Of a dynamic campaign also the tasks there are; else only the matching stops.
+        #[serde(default)]
+        tasks: bool,
     },
     /// Cancels the tasks in these states.
     CancelStates(Vec<TaskGroup>),

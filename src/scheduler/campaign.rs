@@ -247,9 +247,13 @@ impl Campaign {
         self.counts.total = total;
     }
 
-    /// A dynamic campaign takes a device that matches later (R12).
-    pub fn append(&mut self, device: DeviceId, lane: u16) {
+    /// A dynamic campaign targets a device that matches later (R12).
+    pub fn add_target(&mut self) {
         self.counts.total += 1;
+    }
+
+    /// The device has its turn at the end of the list.
+    pub fn append(&mut self, device: DeviceId, lane: u16) {
         self.dispatcher.append(device, lane);
     }
 

@@ -23,6 +23,8 @@ pub enum Status {
     Committed,
     Succeeded,
     Failed,
+    /// Failed, since another campaign's task was in the way.
+    Occupied,
     Canceled,
     NotRequired,
 }
@@ -35,6 +37,7 @@ impl Status {
     pub fn of_final(state: TaskState) -> Status {
         match state {
             TaskState::Succeeded => Status::Succeeded,
+            TaskState::Failed(FailureReason::Occupied) => Status::Occupied,
             TaskState::Failed(_) => Status::Failed,
             TaskState::Canceled => Status::Canceled,
             state => unreachable!("{} is not final", state.name()),
@@ -47,7 +50,7 @@ impl Status {
             Status::None => return None,
             Status::Open | Status::Committed => TaskState::AwaitingConfirmation,
             Status::Succeeded => TaskState::Succeeded,
-            Status::Failed => TaskState::Failed(FailureReason::Upgrade),
+            Status::Failed | Status::Occupied => TaskState::Failed(FailureReason::Upgrade),
             Status::Canceled => TaskState::Canceled,
             Status::NotRequired => TaskState::NotRequired,
         })

@@ -121,9 +121,7 @@ impl Matching {
     /// The campaign has started: makes its tasks.
     pub fn start(&mut self, own: usize, rollouts: &mut [Rollout], now: Time) {
         rollouts[own].activated = now;
-        let shards: Vec<Guards> =
-            rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
-        let mut fleet = Meeting { shards, rollouts };
+        let mut fleet = Meeting::of(rollouts);
         let devices = fleet.present(own, now);
         let mut listed = Vec::new();
         let total = devices.len() as u64;
@@ -169,9 +167,7 @@ impl Matching {
         if newest.is_empty() || reports.is_empty() {
             return;
         }
-        let shards: Vec<Guards> =
-            rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
-        let mut fleet = Meeting { shards, rollouts };
+        let mut fleet = Meeting::of(rollouts);
         for (_, device) in reports {
             for &own in &newest {
                 let packages = fleet.fitting(own, device, now);
@@ -183,6 +179,7 @@ impl Matching {
                     Some(Made::Occupied) => {}
                     None => continue,
                 }
+                fleet.rollouts[own].campaign.add_target();
                 self.note_match(own, device);
                 break;
             }
@@ -229,22 +226,38 @@ fn count_joined(rollouts: &[Rollout], device: DeviceId) {
     }
 }
 
-/// Notes which devices have an unfinished task of another campaign, in the way of a retry.
-pub fn note_occupied(own: usize, rollouts: &mut [Rollout]) {
-    let shards: Vec<Guards> =
-        rollouts.iter().map(|rollout| rollout.shards.iter().map(lock).collect()).collect();
-    let mut fleet = Meeting { shards, rollouts };
-    let (devices, worlds) =
-        (fleet.rollouts[own].world().devices.count(), fleet.rollouts[own].worlds);
+/// R10: queues once more what failed as occupied, and notes which devices still are, so that no
+/// other task of theirs is retried.
+pub fn retry_occupied(
+    own: usize,
+    rollouts: &mut [Rollout],
+    devices: Option<&[DeviceId]>,
+    now: Time,
+) {
+    let mut fleet = Meeting::of(rollouts);
+    let (count, worlds) = (fleet.rollouts[own].world().devices.count(), fleet.rollouts[own].worlds);
     let independent = fleet.rollouts[own].parts[0].scenario.campaign.modules_independent;
-    for (package, world) in worlds.iter().enumerate() {
-        for device in (0..devices).map(DeviceId) {
+    for device in (0..count).map(DeviceId) {
+        let is_named = devices.is_none_or(|devices| devices.contains(&device));
+        let mut reopened = false;
+        for (package, world) in worlds.iter().enumerate() {
             let in_the_way =
                 fleet.unfinished(own, device, |m| !independent || m == world.module_id);
+            let is_occupied = !in_the_way.is_empty();
+            let runs = fleet.runs(own, package, device, now);
             let (shard, slot) = fleet.shard(own, package, device);
             let ledger = shard.books.ledger.as_mut().expect("they are shared");
             ledger.occupied.resize(ledger.status.len(), false);
-            ledger.occupied[slot as usize] = !in_the_way.is_empty();
+            ledger.occupied[slot as usize] = is_occupied;
+            let fits = runs.is_some_and(|version| world.fits(version));
+            if is_named && !is_occupied && fits && ledger.status[slot as usize] == Status::Occupied
+            {
+                shard.reopen_occupied(slot);
+                reopened = true;
+            }
+        }
+        if reopened {
+            fleet.append(own, device);
         }
     }
 }
@@ -264,7 +277,12 @@ struct Meeting<'a, 'b, 'w> {
     rollouts: &'b mut [Rollout<'a, 'w>],
 }
 
-impl<'w> Meeting<'_, '_, 'w> {
+impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
+    fn of(rollouts: &'b mut [Rollout<'a, 'w>]) -> Meeting<'a, 'b, 'w> {
+        let shards = |rollout: &Rollout<'a, 'w>| rollout.shards.iter().map(lock).collect();
+        Meeting { shards: rollouts.iter().map(shards).collect(), rollouts }
+    }
+
     fn shard(&mut self, rollout: usize, package: usize, device: DeviceId) -> (&mut Shard<'w>, u32) {
         let threads = self.rollouts[rollout].threads;
         let (slot, at) = split(device, threads as u32);
@@ -331,10 +349,7 @@ impl<'w> Meeting<'_, '_, 'w> {
             if shard.status(slot).is_open() {
                 return 0;
             }
-            let fits = |version: u16| {
-                version != world.versions.target && world.is_source[usize::from(version)]
-            };
-            if self.runs(own, package, device, now).is_some_and(fits) {
+            if self.runs(own, package, device, now).is_some_and(|version| world.fits(version)) {
                 packages |= 1 << package;
             }
         }

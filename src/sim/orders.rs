@@ -265,6 +265,14 @@ impl Shard<'_> {
         }
     }
 
+    /// What was in the way of the device's task is gone: it waits for its turn.
+    pub fn reopen_occupied(&mut self, slot: u32) {
+        let cohort = self.records.presence(slot).cohort();
+        let first = self.books.world.first_state();
+        self.books.reopen(cohort, TaskState::Failed(FailureReason::Occupied), first);
+        self.set_status(slot, Status::Open);
+    }
+
     /// The device is matched once more, but not for this package.
     pub fn forget_task(&mut self, slot: u32) {
         match self.status(slot) {

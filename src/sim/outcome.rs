@@ -318,6 +318,13 @@ pub struct SeriesRow {
 }
 
 impl Outcome {
+    /// Events of all packages of the run. Devices come and go once, whatever is done to them.
+    pub fn all_events(&self) -> Events {
+        let mut events = self.events;
+        self.further.iter().for_each(|further| events.merge(&further.events));
+        Events { flips: self.events.flips, ..events }
+    }
+
     /// The whole fleet's numbers: the sum over the cohorts.
     pub fn total(&self) -> Tally {
         let mut total = Tally::default();

@@ -293,7 +293,9 @@ fn action(act: &Act, devices: &[DeviceId]) -> Action {
         Act::Suspend => Action::Suspend,
         Act::Resume => Action::Resume,
         Act::Terminate => Action::Terminate,
-        Act::Cancel { in_progress } => Action::Cancel { in_progress: *in_progress, tasks: true },
+        Act::Cancel { in_progress, tasks } => {
+            Action::Cancel { in_progress: *in_progress, tasks: *tasks }
+        }
         Act::CancelStates(groups) => {
             let has = |group| groups.contains(&group);
             Action::CancelStates(StateSet {

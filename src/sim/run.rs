@@ -56,7 +56,7 @@ pub struct Progress {
 /// # Errors
 /// If the system refuses memory for the fleet.
 pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
-    let parts = setup::rollouts(loaded);
+    let parts = loaded.campaigns();
     let shared = setup::is_shared(loaded);
     let packages = parts.iter().flat_map(|parts| parts.iter().enumerate());
     let packages = packages.enumerate();
@@ -266,8 +266,8 @@ impl Coordinator<'_, '_, '_> {
             rollout.campaign.advance(now);
             rollout.timeline.apply(now, &mut rollout.campaign);
             for order in rollout.campaign.take_orders() {
-                if let (Order::Retry { .. }, Some(_)) = (&order, &self.matching) {
-                    matching::note_occupied(at, &mut self.rollouts);
+                if let (Order::Retry { devices }, Some(_)) = (&order, &self.matching) {
+                    matching::retry_occupied(at, &mut self.rollouts, devices.as_deref(), now);
                 }
                 self.rollouts[at].carry_out(&order, now);
                 if let (Order::Activate, Some(matching)) = (&order, &mut self.matching) {

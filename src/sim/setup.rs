@@ -15,12 +15,6 @@ use super::plan;
 use super::ticks::Ticks;
 use super::world::{Devices, Shares, Versions, World};
 
-/// The campaigns of the scenario, each with a scenario per package.
-pub fn rollouts(loaded: &Loaded) -> Vec<Vec<&Loaded>> {
-    let parts = |one| std::iter::once::<&Loaded>(one).chain(&one.modules).collect();
-    std::iter::once(loaded).chain(&loaded.rollouts).map(parts).collect()
-}
-
 /// Whether several packages or moments at which tasks are made meet on the fleet.
 pub fn is_shared(loaded: &Loaded) -> bool {
     let scenario = &loaded.scenario;
@@ -152,7 +146,7 @@ fn versions(root: &Loaded, module: &str, target: &str) -> Versions {
             fleet.versions.keys().chain(cohorts).cloned().collect()
         }
     };
-    let packages = rollouts(root).into_iter().flatten().map(|part| &part.scenario.package);
+    let packages = root.parts().into_iter().map(|part| &part.scenario.package);
     names.extend(packages.filter(|p| p.module == module).map(|package| package.version.clone()));
     names.sort_unstable();
     names.dedup();

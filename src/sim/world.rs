@@ -184,6 +184,11 @@ impl World {
         }
     }
 
+    /// Whether the package is for a device that runs the version.
+    pub fn fits(&self, version: u16) -> bool {
+        version != self.versions.target && self.is_source[usize::from(version)]
+    }
+
     /// When the device is activated.
     pub fn joined(&self, device: DeviceId, cohort: &Cohort) -> Time {
         Presence::joined(device, cohort, &self.streams)

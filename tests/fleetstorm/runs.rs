@@ -88,12 +88,21 @@ pub fn result_files(loaded: &Loaded, outcome: &Outcome) -> Vec<(String, Vec<u8>)
     let input = Input { loaded, resolved: &resolved, outcome };
     let target = Target::within(root.path(), "run".into()).unwrap();
     let folder = target.write(|files| write_results(files, &input)).unwrap();
-    let read = |entry: std::io::Result<std::fs::DirEntry>| {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        (name, std::fs::read(path).unwrap())
-    };
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(read).collect();
+    let mut files = Vec::new();
+    read_into(&folder, &folder, &mut files);
     files.sort();
     files
+}
+
+/// Every file below the folder, by its path in it.
+fn read_into(root: &Path, folder: &Path, files: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_into(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.push((name, std::fs::read(path).unwrap()));
+        }
+    }
 }

@@ -176,6 +176,17 @@ fn r27_tasks_for_other_modules_may_be_independent() {
 }
 
 #[test]
+fn r10_what_failed_as_occupied_is_retried_when_nothing_is_in_the_way() {
+    let first = "rate.constant.rate = '1 /s'";
+    let retry = "[[operator]]\nat = '50 s'\naction = 'retry-failed'\n\
+                 [[operator]]\nat = '10 min'\naction.retry-devices = ['70', '71']\n";
+    let second = rollout("3", &format!("{UNLIMITED}\nstart = '30 s'\nfinish = '1 d'"), retry);
+    let second = two(100, first, QUICK, "", &second).further.remove(0).total();
+    // 20 of them are done with the first after 30 s, 40 after 50 s, all after 10 min.
+    assert_eq!((second.reopened, second.succeeded(), second.failed()), (22, 42, 58));
+}
+
+#[test]
 fn r27_a_failed_task_is_not_retried_while_another_campaign_has_the_device() {
     let cohort = "download.takes = '60 s'\nfails.flash = 1.0";
     let retry = "[[operator]]\nat = '10 min'\naction = 'retry-failed'\n";
