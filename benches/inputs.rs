@@ -28,6 +28,7 @@ fn main() {
     let number = |at: usize, default: usize| args.get(at).map_or(default, |a| a.parse().unwrap());
     let (tasks, rounds) = (number(0, 1_000_000), number(1, 5));
     let policy = TaskPolicy {
+        step: None,
         timeout: Some(Span::secs(3_600)),
         timeout_from: TimeoutFrom::FirstProgress,
         retry: Some(Retry { count: 2, interval: Span::secs(60), needs_permit: true }),

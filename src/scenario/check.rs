@@ -96,6 +96,10 @@ impl Checker<'_> {
             let path = Path::of("campaign.timeout");
             self.between(&path, timeout, Span::secs(60), Span::secs(1_440 * 60));
         }
+        if let Some(step) = campaign.step_timeout {
+            let path = Path::of("campaign.step_timeout");
+            self.between(&path, step, Span::secs(60), Span(7 * DAY_US));
+        }
         match &campaign.select {
             Select::Percent(percent) => self.percent(*percent),
             Select::List(ids) if ids.is_empty() => {

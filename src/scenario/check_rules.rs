@@ -1,7 +1,7 @@
 //! Rules for the campaign's stages, windows, aborts and operators.
 
 use super::check::{Checker, DAY_US, LONGEST, rounded};
-use super::file::PushRate;
+use super::file::{OfflineTurn, PushRate};
 use super::path::Path;
 use super::rules::{Act, DEVICE_CLOCK, Groups, Order, Phase, RateFrom, Stages, Step, Window};
 use crate::model::{EventRate, Span};
@@ -37,6 +37,11 @@ impl Checker<'_> {
             self.step(&Path::of("operator").index(index), step);
         }
         self.dynamic();
+        if campaign.order == Order::Eligible && campaign.offline == OfflineTurn::StoreAndForward {
+            let rule = "means nothing where offers are kept for offline devices";
+            let help = "use order = \"list\", or offline = \"when-online\"";
+            self.refuse(&Path::of("campaign.order"), rule, help);
+        }
         let is_first = self.root == Path::root();
         for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate().filter(|_| is_first) {
             if let Some(zone) = &cohort.timezone {

@@ -179,6 +179,10 @@ pub struct Campaign {
     /// A task fails this long after its first progress report ("1 min" to "1440 min"); none: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
+    /// A task fails when, after its first progress report, none brings it further for this long
+    /// ("1 min" to "7 d"); none: a step may take as long as it wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_timeout: Option<Span>,
     /// What the timeout runs from instead.
     #[serde(default)]
     pub timeout_from: TimeoutFrom,

@@ -157,6 +157,8 @@ pub enum Order {
     Random,
     /// The scenario's first cohort first.
     Cohort,
+    /// By the time they became eligible: online at the start, or back since; ties by device.
+    Eligible,
 }
 
 /// What a timeout runs from.

@@ -124,9 +124,7 @@ impl StateSet {
             TaskState::AwaitingConfirmation => self.unconfirmed,
             TaskState::Queued(_) => self.queued,
             TaskState::Notified | TaskState::Confirmed | TaskState::UrlReceived => self.notified,
-            TaskState::Downloading | TaskState::Downloaded | TaskState::Installing => {
-                self.in_progress
-            }
+            state if state.is_in_progress() => self.in_progress,
             _ => false,
         }
     }

@@ -26,4 +26,4 @@ pub use operator::{Count, Timeline, Trigger};
 pub use package::Verification;
 pub use selection::{DeviceList, Selection, percentage_cut};
 pub use stages::{Group, GroupDenominator, GroupOf, Groups, Stages, cumulative_sizes};
-pub use task::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
+pub use task::{Effect, Input, Retry, StepTimer, Task, TaskPolicy, TimeoutFrom};

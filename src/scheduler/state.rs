@@ -168,6 +168,12 @@ impl TaskState {
         matches!(self, TaskState::Queued(_) | TaskState::AwaitingConfirmation)
     }
 
+    /// The device has reported progress.
+    #[inline(always)]
+    pub fn is_in_progress(self) -> bool {
+        matches!(self, TaskState::Downloading | TaskState::Downloaded | TaskState::Installing)
+    }
+
     /// Nothing a device reports changes such a task any more.
     #[inline(always)]
     pub fn is_final(self) -> bool {

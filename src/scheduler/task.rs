@@ -25,7 +25,55 @@ pub struct TaskPolicy {
     pub timeout: Option<Span>,
     /// What the timeout runs from (R25).
     pub timeout_from: TimeoutFrom,
+    /// No report may bring the task further for so long, from its first progress on; besides,
+    /// the timeout holds (R25). See [`StepTimer`].
+    pub step: Option<Span>,
     pub retry: Option<Retry>,
+}
+
+/// Bounds each step of a task, beside its timeout (R25); apart from the task, since few
+/// campaigns want it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepTimer {
+    /// When the timeout strikes, whatever the steps.
+    bound: Time,
+}
+
+impl Default for StepTimer {
+    fn default() -> StepTimer {
+        StepTimer { bound: Time::NEVER }
+    }
+}
+
+impl StepTimer {
+    /// [`Task::handle`] of a task whose policy has a timer for steps.
+    pub fn handle(
+        &mut self,
+        task: &mut Task,
+        now: Time,
+        input: Input,
+        policy: &TaskPolicy,
+    ) -> Effect {
+        let step = policy.step.expect("a timer for steps");
+        let before = (task.state, task.percent);
+        if let TaskState::Queued(_) = task.state {
+            self.bound = Time::NEVER;
+        }
+        let effect = task.handle(now, input, policy);
+        if task.state.is_final() {
+            return effect;
+        }
+        if self.bound.is_never() && policy.timeout.is_some() {
+            self.bound = task.deadline;
+        }
+        // A failed attempt is no step; the next begins with the next progress.
+        if let Effect::RetryAt(_) = effect {
+            task.deadline = self.bound;
+        } else if task.state.is_in_progress() && before != (task.state, task.percent) {
+            task.deadline = self.bound.min(now + step);
+        }
+        effect
+    }
 }
 
 /// What a timeout runs from (R25); nothing restarts it.

@@ -3,7 +3,7 @@
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::{QueueCause, TaskState};
-use crate::scheduler::{Ready, TaskPolicy, TaskResult};
+use crate::scheduler::{Ready, StepTimer, TaskPolicy, TaskResult};
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
@@ -39,6 +39,8 @@ pub struct Books<'w> {
     pub ended: u64,
     /// Rules for tasks, as far as they can change.
     pub policy: TaskPolicy,
+    /// By flight, where the policy has a timer for steps.
+    pub step_timers: Vec<StepTimer>,
     /// Whether somebody wants to know of each result.
     pub wants_results: bool,
     pub trace: Tracer,
@@ -68,6 +70,7 @@ impl<'w> Books<'w> {
             started: 0,
             ended: 0,
             policy: world.policy,
+            step_timers: Vec::new(),
             wants_results: false,
             trace: Tracer::new(None),
             activated: Time::ZERO,

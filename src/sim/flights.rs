@@ -3,7 +3,7 @@
 use crate::fleet::{Attempt, Luck, Polling, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
-use crate::scheduler::{Effect, Input, Task, TaskResult};
+use crate::scheduler::{Effect, Input, StepTimer, Task, TaskResult};
 
 use super::books::Books;
 use super::calendar::{Entry, Kind};
@@ -62,6 +62,9 @@ impl Books<'_> {
         let before = active.flight.task.state();
         active.flight.task.handle(now, Input::Pushed, &self.policy);
         let number = active.flight.task.attempt();
+        if number == 1 && self.policy.step.is_some() {
+            self.start_steps(active.index);
+        }
         let after = active.flight.task.state();
         let luck = active.luck(world);
         let version = active.flight.attempt.version;
@@ -85,6 +88,14 @@ impl Books<'_> {
         if let Some(Report::Progress { took }) = report {
             self.hear_progress(active, now, took);
         }
+    }
+
+    /// The flight's task has no step yet.
+    #[cold]
+    fn start_steps(&mut self, flight: u32) {
+        let flights = self.step_timers.len().max(flight as usize + 1);
+        self.step_timers.resize(flights, StepTimer::default());
+        self.step_timers[flight as usize] = StepTimer::default();
     }
 
     /// Handles the device's timers before `end`, in order; with equal times the attempt comes
@@ -220,7 +231,13 @@ impl Books<'_> {
         let cohort = active.cohort();
         let task = &mut active.flight.task;
         let before = task.state();
-        let effect = task.handle(now, input, &self.policy);
+        let effect = match self.policy.step {
+            None => task.handle(now, input, &self.policy),
+            Some(_) => {
+                let timer = &mut self.step_timers[active.index as usize];
+                timer.handle(task, now, input, &self.policy)
+            }
+        };
         let after = task.state();
         if before != after {
             self.moved(cohort, before, after);

@@ -220,11 +220,8 @@ impl Shard<'_> {
     /// Whether the device has begun with the task's package.
     pub fn is_in_progress(&mut self, slot: u32) -> bool {
         let flight = self.records.presence(slot).flight;
-        let state = self.records.active(flight).map(|active| active.flight.task.state());
-        matches!(
-            state,
-            Some(TaskState::Downloading | TaskState::Downloaded | TaskState::Installing)
-        )
+        let active = self.records.active(flight);
+        active.is_some_and(|active| active.flight.task.state().is_in_progress())
     }
 
     /// Another campaign has given the device another version.

@@ -27,7 +27,7 @@ pub fn campaign(loaded: &Loaded, world: &World, targets: &Targets) -> Campaign {
     let limiter = limiter(&campaign.rate);
     let lanes = lanes(loaded, world, targets);
     let mut dispatcher = Dispatcher::new(limiter, world.offline, needs_permit, lanes);
-    if world.confirms || world.polls {
+    if world.confirms || world.polls || world.by_eligibility {
         dispatcher = dispatcher.enrolling(world.polls);
     }
     let total: u64 = targets.targeted_in.iter().flatten().sum();

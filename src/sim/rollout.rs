@@ -94,7 +94,7 @@ impl<'w> View<'_, '_, 'w> {
         &mut self.shards[usize::from(module) * self.threads + at as usize]
     }
 
-    /// The shard in which the device has its turn: that of its first package.
+    /// The shard in which the device has its turn: that of the first package it waits for.
     #[inline(always)]
     fn lead(&mut self, device: DeviceId) -> &mut Shard<'w> {
         if self.shards.len() == self.threads {
@@ -102,10 +102,8 @@ impl<'w> View<'_, '_, 'w> {
         }
         let (slot, _) = split(device, self.threads as u32);
         let packages = (self.shards.len() / self.threads) as u8;
-        let has_task = |view: &mut Self, package: u8| {
-            !matches!(view.shard(device, package).status(slot), Status::None | Status::NotRequired)
-        };
-        let lead = (0..packages).find(|package| has_task(self, *package)).unwrap_or(0);
+        let waits = |package: &u8| self.shard(device, *package).status(slot) == Status::Open;
+        let lead = (0..packages).find(waits).unwrap_or(0);
         self.shard(device, lead)
     }
 }

@@ -85,7 +85,7 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
         let packages = first..first + parts.len();
         first = packages.end;
         let own = &shards[packages.start * threads..packages.end * threads];
-        let to = targets.nth(0).expect("each package has targets");
+        let to = targets.next().expect("each package has targets");
         // What further packages found is the fleet's, too.
         (1..parts.len()).for_each(|_| _ = targets.next());
         rollouts.push(Rollout::new(parts, &worlds[packages], own, to, shared));

@@ -71,6 +71,7 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
         keeps_failed: scenario.operator.iter().any(|step| retries(&step.action)),
         is_gated: is_gated(scenario) || polls,
         confirms: scenario.campaign.confirm,
+        by_eligibility: scenario.campaign.order == rules::Order::Eligible,
         polls,
         ticks,
         until: whole_ticks(ticks, scenario.run.until),
@@ -125,6 +126,7 @@ fn policy(campaign: &file::Campaign) -> TaskPolicy {
             rules::TimeoutFrom::Progress => TimeoutFrom::FirstProgress,
             rules::TimeoutFrom::Notification => TimeoutFrom::Notification,
         },
+        step: campaign.step_timeout,
         retry: campaign.retry.filter(|retry| has_sources || !retry.needs_source_version).map(
             |retry| Retry {
                 count: retry.count,

@@ -320,12 +320,31 @@ impl<'w> Shard<'w> {
         let Some(slot) = self.first_touch(device) else {
             return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
         };
+        if !world.confirms && !world.polls {
+            return self.line_up(slot, device);
+        }
         let version = self.books.version_of(slot, device, cohort);
         let flight = self.records.add_flight(slot, version);
         let mut active = self.records.active(flight).expect("just begun");
         let now = world.ticks.start(self.tick);
         self.books.enrol(&mut active, now);
         self.books.run(&mut active, now);
+    }
+
+    /// R17: the device stands in the queue from now on, or waits aside until it is back.
+    fn line_up(&mut self, slot: u32, device: DeviceId) {
+        let Shard { records, books, .. } = self;
+        let now = books.world.ticks.start(self.tick);
+        let presence = records.presence(slot);
+        if presence.online() {
+            books.make_ready(slot, device, presence, now, false);
+            books.note_queued(device, now, "turn, waits for a permit", QueueCause::RateLimited);
+        } else {
+            presence.set_stage(Stage::Waiting);
+            books.requeue(presence.cohort(), QueueCause::RateLimited, QueueCause::Offline);
+            books.note_queued(device, now, "turn, waits aside", QueueCause::Offline);
+        }
+        books.settle(slot, presence);
     }
 
     /// A device that asked for the offer in vain asks again at its next poll.

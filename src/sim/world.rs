@@ -36,6 +36,8 @@ pub struct World {
     pub confirms: bool,
     /// Devices ask for their offers.
     pub polls: bool,
+    /// Devices are pushed in the order in which they became eligible (R17).
+    pub by_eligibility: bool,
     /// There are times at which nothing may be pushed.
     pub is_gated: bool,
     pub ticks: Ticks,

@@ -9,7 +9,7 @@ use fleetstorm::scheduler::{
 use fleetstorm::sim::outcome::Outcome;
 use proptest::prelude::*;
 
-use super::super::runs::{load, run, scenario};
+use super::super::runs::{load, run, scenario, simulate};
 
 const AT_ONCE: &str = "download.takes = '0 s'";
 
@@ -144,6 +144,30 @@ fn r17_the_order_is_the_lists_or_random_or_by_cohort() {
     assert!((12..=38).contains(&first_half("random")), "{}", first_half("random"));
     let finish = |order: &str| run(&text(order)).series.rows;
     assert_ne!(finish("random"), finish("list"));
+}
+
+#[test]
+fn r17_by_the_time_of_eligibility_those_who_return_stand_behind_the_others() {
+    // A third is offline at the beginning, and back within minutes.
+    let cohort = "download.takes = '0 s'\nonline.renewal = { on.constant = '60 d', \
+                  off.uniform = { from = '10 s', to = '60 s' }, start = 'offline' }";
+    let early = "name = 'early'\nshare = 0.6\ndownload.takes = '0 s'\n[[fleet.cohort]]\n";
+    let pushed_early = |order: &str, threads: usize| {
+        let campaign = format!("rate.constant.rate = '1 /s'\norder = '{order}'");
+        let text = scenario(1_000, &campaign, cohort, "sample_every = '1 s'\nuntil = '1 d'");
+        let text = text.replace("name = \"all\"", &format!("{early}name = 'back'"));
+        let outcome = simulate(&load(&text.replace("share = 1.0", "share = 0.4")), threads);
+        let row = outcome.series.times.iter().position(|t| *t == Time(600_000_000)).unwrap();
+        assert_eq!(outcome.total().succeeded(), 1_000);
+        outcome.series.rows[2 * row].states[TaskState::Succeeded.index()]
+    };
+    for threads in [1, 2, 3] {
+        // The queue is known one boundary after the start.
+        assert_eq!(pushed_early("eligible", threads), 599);
+    }
+    // By the list, those who return go first.
+    let listed = pushed_early("list", 1);
+    assert!((150..400).contains(&listed), "{listed}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn policies() -> Vec<TaskPolicy> {
             for count in [0, 1] {
                 let retry = Retry { count, interval: Span::secs(5), needs_permit: true };
                 let retry = (count > 0).then_some(retry);
-                policies.push(TaskPolicy { timeout, timeout_from, retry });
+                policies.push(TaskPolicy { timeout, timeout_from, retry, step: None });
             }
         }
     }
@@ -157,7 +157,6 @@ fn sources() -> String {
 #[test]
 fn every_rule_has_its_tests_and_every_test_its_row() {
     /// Rules that do not hold yet; the table says so.
-    const NOT_YET: [&str; 2] = ["R12", "R27"];
     let sources = sources();
     let mut listed = BTreeSet::new();
     let rows = table("## Rules and their tests");
@@ -167,8 +166,7 @@ fn every_rule_has_its_tests_and_every_test_its_row() {
     for row in &rows {
         let prefix = format!("r{:0>2}_", &row[0][1..]);
         let tests: Vec<&str> = row[2].split(", ").filter(|name| !name.is_empty()).collect();
-        assert_eq!(tests.is_empty(), NOT_YET.contains(&row[0].as_str()), "{}", row[0]);
-        assert_eq!(row[1].starts_with("not yet"), tests.is_empty(), "{}", row[0]);
+        assert!(!tests.is_empty(), "{}", row[0]);
         for test in tests {
             assert!(test.starts_with(&prefix), "{test} is not named after {}", row[0]);
             assert!(sources.contains(&format!("fn {test}(")), "there is no test {test}");

@@ -3,16 +3,17 @@
 use fleetstorm::model::{Span, Time};
 use fleetstorm::scenario::load_text;
 use fleetstorm::scheduler::state::{FailureReason, TaskState};
-use fleetstorm::scheduler::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
+use fleetstorm::scheduler::{Effect, Input, Retry, StepTimer, Task, TaskPolicy, TimeoutFrom};
 use fleetstorm::sim::outcome::{Ended, LatencyKind};
 use proptest::prelude::*;
 
 use super::super::runs::{run, scenario, total};
 
 const NO_RULES: TaskPolicy =
-    TaskPolicy { timeout: None, timeout_from: TimeoutFrom::FirstProgress, retry: None };
+    TaskPolicy { step: None, timeout: None, timeout_from: TimeoutFrom::FirstProgress, retry: None };
 const TIMEOUT: TaskPolicy = TaskPolicy { timeout: Some(Span::secs(60)), ..NO_RULES };
 const RETRY: TaskPolicy = TaskPolicy {
+    step: None,
     timeout: Some(Span::secs(60)),
     timeout_from: TimeoutFrom::FirstProgress,
     retry: Some(Retry { count: 2, interval: Span::secs(10), needs_permit: true }),
@@ -126,6 +127,67 @@ fn r25_timeout_runs_from_first_progress() {
     assert!(!task.state().is_final(), "too early");
     task.handle(at(160), Input::Deadline, &TIMEOUT);
     assert_eq!(task.state(), TaskState::Failed(FailureReason::Timeout));
+}
+
+#[test]
+fn r25_a_step_timer_bounds_each_step_besides() {
+    let policy = TaskPolicy { step: Some(Span::secs(20)), ..TIMEOUT };
+    let (mut task, mut timer) = (Task::default(), StepTimer::default());
+    let mut handle = |seconds, input| {
+        timer.handle(&mut task, at(seconds), input, &policy);
+        task
+    };
+    assert!(handle(0, PUSHED).next_deadline().is_never(), "not before the first progress");
+    assert_eq!(handle(10, PROGRESS).next_deadline(), at(30));
+    assert_eq!(handle(15, PROGRESS).next_deadline(), at(30), "that was no step");
+    assert_eq!(handle(25, Input::Progress { percent: 50 }).next_deadline(), at(45));
+    assert_eq!(handle(44, Input::Installing).next_deadline(), at(64));
+    assert_eq!(handle(60, Input::Connected).next_deadline(), at(64));
+    let ended = handle(64, Input::Deadline);
+    assert_eq!(ended.state(), TaskState::Failed(FailureReason::Timeout));
+}
+
+#[test]
+fn r25_a_step_timer_never_extends_the_timeout_and_rests_between_attempts() {
+    let policy = TaskPolicy { step: Some(Span::secs(40)), ..RETRY };
+    let (mut task, mut timer) = (Task::default(), StepTimer::default());
+    let mut handle = |seconds, input| {
+        timer.handle(&mut task, at(seconds), input, &policy);
+        task
+    };
+    handle(0, PUSHED);
+    let bound = handle(10, PROGRESS).next_deadline().min(at(50));
+    assert_eq!(bound, at(50));
+    let timeout = at(10) + policy.timeout.unwrap();
+    assert_eq!(handle(20, FLASH).next_deadline(), timeout, "no step while it waits");
+    assert_eq!(handle(30, PUSHED).next_deadline(), timeout);
+    assert_eq!(handle(31, PROGRESS).next_deadline(), timeout.min(at(71)));
+    assert_eq!(handle(60, Input::Installing).next_deadline(), timeout.min(at(100)));
+    // A task queued once more by hand begins anew.
+    let mut task = task;
+    task.end(TaskState::Failed(FailureReason::Flash));
+    task.requeue();
+    timer.handle(&mut task, at(500), PUSHED, &policy);
+    assert!(task.next_deadline().is_never());
+    timer.handle(&mut task, at(510), PROGRESS, &policy);
+    assert_eq!(task.next_deadline(), at(550));
+}
+
+#[test]
+fn r25_a_step_that_takes_too_long_ends_its_task() {
+    // The download may take its time, the installation is too slow in half of the cases.
+    let campaign = "rate.constant.rate = '1 /s'\nstep_timeout = '5 min'\ntimeout = '20 min'";
+    let steps = |download: &str, install: &str| {
+        let cohort = format!("download.takes = '{download}'\ninstall = {install}");
+        total(&scenario(1_000, campaign, &cohort, ""))
+    };
+    let tally = steps("4 min", "{ uniform = { from = '0 s', to = '10 min' } }");
+    let timed_out = tally.failures[FailureReason::Timeout as usize];
+    assert!((450..550).contains(&timed_out), "{timed_out}");
+    assert_eq!(tally.succeeded() + timed_out, 1_000);
+    let longest = tally.latency(LatencyKind::PushedToUpdated).max().unwrap();
+    assert!(longest <= Span::secs(540) && longest > Span::secs(530), "{longest}");
+    assert_eq!(steps("6 min", "'0 s'").failures[FailureReason::Timeout as usize], 1_000);
 }
 
 #[test]
@@ -281,6 +343,7 @@ proptest! {
         retry in prop::option::of((1u8..11, 0u64..300, any::<bool>())),
     ) {
         let policy = TaskPolicy {
+            step: None,
             timeout: timeout.map(Span::secs),
             timeout_from: TimeoutFrom::FirstProgress,
             retry: retry.map(|(count, interval, needs_permit)| {
