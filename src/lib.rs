@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod dist;
 pub mod fleet;
+pub mod live;
 pub mod model;
 pub mod report;
 pub mod rng;

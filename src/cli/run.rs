@@ -9,6 +9,7 @@ use super::args::Run;
 use super::progress::Meter;
 use super::signal;
 use super::terminal::{Terminal, Tone};
+use crate::live;
 use crate::model::DeviceId;
 use crate::report::files::sha256;
 use crate::report::folder::folder_name;
@@ -140,14 +141,12 @@ fn simulate(
 ) -> std::io::Result<Outcome> {
     let mut meter = Meter::new(terminal);
     let mut progress = |progress| meter.show(progress);
-    let options = Options {
-        threads: Some(threads),
-        trace,
-        pace,
-        stop: &signal::STOP,
-        progress: &mut progress,
+    let options =
+        Options { threads: Some(threads), trace, stop: &signal::STOP, progress: &mut progress };
+    let outcome = match pace {
+        None => sim::run(loaded, options),
+        Some(scale) => live::run(loaded, scale, options),
     };
-    let outcome = sim::run(loaded, options);
     meter.finish();
     outcome
 }

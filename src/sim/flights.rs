@@ -37,6 +37,12 @@ impl Active<'_> {
         matches!(self.flight.task.state(), TaskState::Queued(_))
     }
 
+    /// When its next timer is due.
+    pub fn due(&self) -> Time {
+        let Flight { attempt, task, .. } = &*self.flight;
+        attempt.due().min(self.presence.until()).min(task.next_deadline())
+    }
+
     /// Whether a timer lies before `end`.
     #[inline(always)]
     pub fn is_due(&self, end: Time) -> bool {

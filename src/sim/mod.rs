@@ -10,7 +10,6 @@ mod matching;
 pub mod memory;
 mod orders;
 pub mod outcome;
-mod pace;
 mod plan;
 pub mod prefetch;
 mod records;
@@ -23,4 +22,4 @@ mod ticks;
 mod trace;
 mod world;
 
-pub use run::{Options, Progress, run};
+pub use run::{Coordinator, Options, Progress, Work, conduct, run};

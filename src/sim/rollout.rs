@@ -74,6 +74,8 @@ pub struct Survey {
     pub is_cut_off: bool,
     /// The next tick that has something to do; the greatest number: none.
     pub next: u64,
+    /// Events handled so far.
+    pub events: u64,
 }
 
 pub fn lock<'a, 'w>(shard: &'a Mutex<Shard<'w>>) -> MutexGuard<'a, Shard<'w>> {
@@ -257,7 +259,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
     /// What is left after `tick`; completes the campaign if that is nothing.
     pub fn survey(&mut self, tick: u64) -> Survey {
         let (mut open, mut ready, mut is_cut_off, mut next) = (0, false, false, u64::MAX);
-        let mut heard = true;
+        let (mut heard, mut events) = (true, 0);
         for shard in self.shards {
             let shard = lock(shard);
             if cfg!(debug_assertions) {
@@ -265,6 +267,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
             }
             open += shard.books.open;
             ready |= !shard.books.ready.is_empty();
+            events += shard.events().total();
             heard &= shard.books.results.is_empty();
             is_cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
@@ -290,7 +293,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         if !due.is_never() {
             next = next.min(world.boundary_at(due)).max(tick + 1);
         }
-        Survey { open, unheard, is_cut_off, next }
+        Survey { open, unheard, is_cut_off, next, events }
     }
 
     /// Rows of the series up to the start of tick `to`; `versions` by package.

@@ -14,11 +14,10 @@ use super::gate::Gate;
 use super::ledger::{self, Peers};
 use super::matching::{self, Matching};
 use super::outcome::{Ended, Events, Outcome};
-use super::pace::Pace;
 use super::records::Records;
 use super::rollout::{Rollout, Survey, lock};
 use super::setup::{self, Targets};
-use super::shard::Shard;
+use super::shard::{Shard, What};
 use super::trace::Tracer;
 use super::world::World;
 
@@ -28,8 +27,6 @@ pub struct Options<'a> {
     pub threads: Option<usize>,
     /// The device to keep a log of.
     pub trace: Option<DeviceId>,
-    /// Virtual seconds per second of wall time; none: as fast as it goes.
-    pub pace: Option<f64>,
     /// Set it to end the run early, with what it has so far.
     pub stop: &'a AtomicBool,
     /// Called a few times per second.
@@ -56,6 +53,18 @@ pub struct Progress {
 /// # Errors
 /// If the system refuses memory for the fleet.
 pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
+    conduct(loaded, options, |coordinator| coordinator.run())
+}
+
+/// Sets the scenario up and lets `with` run it.
+///
+/// # Errors
+/// If the system refuses memory for the fleet.
+pub fn conduct<R>(
+    loaded: &Loaded,
+    options: Options,
+    with: impl FnOnce(Coordinator) -> R,
+) -> std::io::Result<R> {
     let parts = loaded.campaigns();
     let shared = setup::is_shared(loaded);
     let packages = parts.iter().flat_map(|parts| parts.iter().enumerate());
@@ -113,10 +122,30 @@ pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
             gate: &gate,
             workers: &workers,
             options,
+            reported: Instant::now(),
+            boundaries: 0,
+            events: 0,
+            last_active: 0,
         };
-        Ok(coordinator.run())
+        Ok(with(coordinator))
     })
 }
+
+/// Something a device or the scheduler does at an instant within a tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    at: Time,
+    package: usize,
+    what: What,
+}
+
+impl Work {
+    pub fn at(&self) -> Time {
+        self.at
+    }
+}
+
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 const THREADS_MAX: usize = 1024;
 
@@ -199,7 +228,8 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-struct Coordinator<'a, 'w, 'o> {
+/// Decides at each boundary, and has the shards run to the next.
+pub struct Coordinator<'a, 'w, 'o> {
     rollouts: Vec<Rollout<'a, 'w>>,
     /// Who gets tasks while the run goes on; none: all tasks are there from the beginning.
     matching: Option<Matching>,
@@ -210,43 +240,101 @@ struct Coordinator<'a, 'w, 'o> {
     gate: &'a Gate,
     workers: &'a [Thread],
     options: Options<'o>,
+    /// When progress was reported last.
+    reported: Instant,
+    boundaries: u64,
+    /// Events handled, and the last tick in which there were any.
+    events: u64,
+    last_active: u64,
 }
 
-impl Coordinator<'_, '_, '_> {
+impl<'o> Coordinator<'_, '_, 'o> {
     fn run(mut self) -> Outcome {
-        let ticks = self.rollouts[0].world().ticks;
+        self.begin();
+        let mut tick = 0;
+        let ended = loop {
+            self.decide(tick);
+            self.turn_out(tick);
+            let load = self.load_at(tick);
+            self.share(encode(Job::Run, tick), load);
+            match self.next_boundary(tick) {
+                Ok(next) => tick = next,
+                Err(ended) => break ended,
+            }
+            self.pass(tick);
+        };
+        self.finish(tick, ended)
+    }
+
+    /// Who may want the run to end.
+    pub fn stop(&self) -> &'o AtomicBool {
+        self.options.stop
+    }
+
+    /// When the tick begins.
+    pub fn start_of(&self, tick: u64) -> Time {
+        self.rollouts[0].world().ticks.start(tick)
+    }
+
+    /// Before the first tick.
+    pub fn begin(&mut self) {
         self.share(encode(Job::Populate, 0), usize::MAX);
         if self.matching.is_none() {
             self.rollouts.iter_mut().for_each(|rollout| rollout.campaign.advance(Time::ZERO));
         }
         self.sample(0);
-        let mut tick = 0;
-        let mut reported = Instant::now();
-        let mut boundaries = 0u64;
-        let pace = self.options.pace.map(Pace::new);
-        let ended = loop {
-            if let Some(pace) = &pace {
-                pace.wait_for(ticks.start(tick), self.options.stop);
+    }
+
+    /// Between two ticks: takes samples up to the beginning of `tick`, and reports now and then.
+    fn pass(&mut self, tick: u64) {
+        self.sample(tick);
+        self.boundaries += 1;
+        if self.boundaries.is_multiple_of(64) && self.reported.elapsed() > REPORT_EVERY {
+            self.reported = Instant::now();
+            self.report(tick);
+        }
+    }
+
+    /// Opens a tick that is run piece by piece: decides, and returns what is due in it.
+    pub fn open(&mut self, tick: u64) -> Vec<Work> {
+        self.decide(tick);
+        for rollout in &mut self.rollouts {
+            rollout.turn_out(tick, usize::MAX);
+        }
+        for shard in self.shards {
+            lock(shard).open(tick);
+        }
+        self.due(tick)
+    }
+
+    /// Does one piece of work at its instant, and returns what else is due in the tick by that.
+    pub fn act(&mut self, work: Work, tick: u64) -> Vec<Work> {
+        lock(&self.shards[work.package]).act(work.what, work.at, tick);
+        self.due(tick)
+    }
+
+    /// Closes a tick of which all work is done; the next one, or why there is none.
+    ///
+    /// # Errors
+    /// Why the run ends.
+    pub fn close(&mut self, tick: u64) -> Result<u64, Ended> {
+        self.shards.iter().for_each(|shard| lock(shard).close());
+        let next = self.next_boundary(tick)?;
+        self.boundaries |= 63;
+        self.pass(next);
+        Ok(next)
+    }
+
+    /// What is due in the tick and was not returned before.
+    fn due(&self, tick: u64) -> Vec<Work> {
+        let mut works = Vec::new();
+        for (package, shard) in self.shards.iter().enumerate() {
+            if let Some(peers) = self.peers.get(package) {
+                ledger::pass_on(package, peers, |peer, act| act(&mut lock(&self.shards[peer])));
             }
-            self.decide(tick);
-            self.turn_out(tick);
-            let load = self.load_at(tick);
-            self.share(encode(Job::Run, tick), load);
-            let next = match self.next_boundary(tick) {
-                Ok(next) => next,
-                Err(ended) => break ended,
-            };
-            self.sample(next);
-            tick = next;
-            boundaries += 1;
-            if (boundaries.is_multiple_of(64) || self.options.pace.is_some())
-                && reported.elapsed() > Duration::from_millis(100)
-            {
-                reported = Instant::now();
-                self.report(tick);
-            }
-        };
-        self.finish(tick, ended)
+            lock(shard).due(tick, |at, what| works.push(Work { at, package, what }));
+        }
+        works
     }
 
     /// Does at the beginning of `tick` what results, time and operators ask for.
@@ -309,6 +397,11 @@ impl Coordinator<'_, '_, '_> {
         let world = self.rollouts[0].world();
         let surveys: Vec<Survey> =
             self.rollouts.iter_mut().map(|rollout| rollout.survey(tick)).collect();
+        // The calendar may hold timers that turn out to be void.
+        let events = surveys.iter().map(|survey| survey.events).sum();
+        if std::mem::replace(&mut self.events, events) != events {
+            self.last_active = tick;
+        }
         let is_done = surveys.iter().all(|survey| survey.open == 0 && !survey.unheard);
         let acts = |rollout: &Rollout| rollout.timeline.next() < world.until;
         let makes = |matching: &Matching| matching.may_make_tasks(&self.rollouts);
@@ -355,13 +448,13 @@ impl Coordinator<'_, '_, '_> {
         });
     }
 
-    fn finish(mut self, tick: u64, ended: Ended) -> Outcome {
+    /// What the run came to, after `tick`.
+    pub fn finish(mut self, tick: u64, ended: Ended) -> Outcome {
         let world = self.rollouts[0].world();
         let end = match ended {
             Ended::Until => world.until,
-            Ended::AllFinal | Ended::NothingLeft | Ended::Interrupted => {
-                world.ticks.start(tick + 1)
-            }
+            Ended::NothingLeft => world.ticks.start(self.last_active + 1),
+            Ended::AllFinal | Ended::Interrupted => world.ticks.start(tick + 1),
         };
         let mut outcomes: Vec<Outcome> = Vec::new();
         for rollout in &mut self.rollouts {

@@ -66,7 +66,8 @@ impl Sampler {
         rows: &[SeriesRow],
         versions: &[u64],
     ) -> Series {
-        if self.series.times.last() == Some(&end) {
+        // Nothing happened after the end, though it was looked at.
+        while self.series.times.last().is_some_and(|last| *last >= end) {
             self.series.times.pop();
             self.series.rows.truncate(self.series.times.len() * rows.len());
             self.series.versions.truncate(self.series.times.len() * versions.len());

@@ -41,6 +41,17 @@ pub struct Listed {
     pub online: bool,
 }
 
+/// Something that is due within a tick.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    Listed(Listed),
+    Ready(Ready),
+    /// A device comes online or goes offline, at its place.
+    Network(u32),
+    /// A timer of a flight.
+    Flight(u32),
+}
+
 impl Inbox {
     fn len(&self) -> usize {
         self.aside.len()
@@ -134,9 +145,14 @@ impl<'w> Shard<'w> {
 
     /// Carries out the turns of the inbox, in `tick`; the rest of the tick is still to come.
     pub fn take_turns(&mut self, tick: u64) {
+        let end = self.books.world.ticks.start(tick + 1);
+        self.take_turns_to(tick, end);
+    }
+
+    /// As [`Shard::take_turns`], with devices that have a turn going on to `end`.
+    fn take_turns_to(&mut self, tick: u64, end: Time) {
         self.tick = tick;
         self.books.idle.run(tick, self.books.world, &mut self.records);
-        let end = self.books.world.ticks.start(tick + 1);
         let mut inbox = std::mem::take(&mut self.inbox);
         inbox.aside.drain(..).for_each(|device| self.set_aside(device));
         inbox.listed.drain(..).for_each(|listed| self.take_turn(listed, end));
@@ -192,6 +208,61 @@ impl<'w> Shard<'w> {
         flights.iter().for_each(|list| self.run_flights(list, end));
         due.iter_mut().for_each(Vec::clear);
         self.due = due;
+        self.close();
+    }
+
+    /// Opens a tick that is run piece by piece.
+    pub fn open(&mut self, tick: u64) {
+        let (listed, ready) =
+            (std::mem::take(&mut self.inbox.listed), std::mem::take(&mut self.inbox.ready));
+        self.take_turns_to(tick, self.books.world.ticks.start(tick));
+        (self.inbox.listed, self.inbox.ready) = (listed, ready);
+    }
+
+    /// Hands out what is due in the tick that was opened and was not handed out before.
+    pub fn due(&mut self, tick: u64, mut hand_out: impl FnMut(Time, What)) {
+        self.inbox.listed.drain(..).for_each(|turn| hand_out(turn.at, What::Listed(turn)));
+        self.inbox.ready.drain(..).for_each(|(turn, at)| hand_out(at, What::Ready(turn)));
+        let mut due = std::mem::take(&mut self.due);
+        self.books.calendar.drain(tick, &mut due);
+        let end = self.books.world.ticks.start(tick + 1);
+        let [networks, flights @ ..] = &mut due;
+        for slot in networks.drain(..) {
+            let until = self.records.presence(slot).until();
+            if until < end {
+                hand_out(until, What::Network(slot));
+            }
+        }
+        for flight in flights.iter_mut().flat_map(|list| list.drain(..)) {
+            let due = self.records.active(flight).map_or(Time::NEVER, |active| active.due());
+            if due < end {
+                hand_out(due, What::Flight(flight));
+            }
+        }
+        self.due = due;
+    }
+
+    /// Does what is due at `at`, and nothing later.
+    pub fn act(&mut self, what: What, at: Time, tick: u64) {
+        let end = Time(at.0 + 1);
+        match what {
+            What::Listed(turn) => {
+                self.inbox.listed.push(turn);
+                self.take_turns_to(tick, end);
+            }
+            What::Ready(turn) => {
+                self.inbox.ready.push((turn, at));
+                self.take_turns_to(tick, end);
+            }
+            What::Network(slot) => self.run_networks(&[slot], end),
+            What::Flight(flight) => self.run_flight(flight, end),
+        }
+        self.settle_fresh();
+        self.books.flush();
+    }
+
+    /// Closes the tick.
+    pub fn close(&mut self) {
         self.books.flush();
         self.books.ready.sort_unstable();
         self.books.results.sort_unstable_by_key(|result| (result.at, result.device));

@@ -78,7 +78,7 @@ fn files_in(folder: &str, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn scenarios() -> Vec<PathBuf> {
+pub fn scenarios() -> Vec<PathBuf> {
     let mut files = files_in("scenarios", "toml");
     files.extend(files_in("scenarios/platforms", "toml"));
     assert!(!files.is_empty(), "no scenarios found");
@@ -104,8 +104,7 @@ fn golden_path(scenario: &Path) -> PathBuf {
 fn golden_text(scenario: &Path) -> String {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options =
-        Options { threads: None, trace: None, pace: None, stop: &stop, progress: &mut progress };
+    let options = Options { threads: None, trace: None, stop: &stop, progress: &mut progress };
     let outcome = sim::run(&load(scenario), options).expect("memory for the fleet");
     Golden::of(&outcome).text()
 }

@@ -7,6 +7,7 @@ mod engine;
 mod floors;
 mod golden;
 mod limits;
+mod live;
 mod policies;
 mod profiles;
 mod rules;

@@ -47,20 +47,14 @@ pub fn load(text: &str) -> Loaded {
 }
 
 pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
-    simulate_with(loaded, threads, None, None)
+    simulate_with(loaded, threads, None)
 }
 
-/// As [`simulate`], with the log of a device, or at so many times the speed of the wall clock.
-pub fn simulate_with(
-    loaded: &Loaded,
-    threads: usize,
-    trace: Option<DeviceId>,
-    pace: Option<f64>,
-) -> Outcome {
+/// As [`simulate`], with the log of a device.
+pub fn simulate_with(loaded: &Loaded, threads: usize, trace: Option<DeviceId>) -> Outcome {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options =
-        Options { threads: Some(threads), trace, pace, stop: &stop, progress: &mut progress };
+    let options = Options { threads: Some(threads), trace, stop: &stop, progress: &mut progress };
     sim::run(loaded, options).expect("memory for the fleet")
 }
 

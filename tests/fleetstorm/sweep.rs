@@ -79,7 +79,7 @@ fn campaign() -> impl Strategy<Value = String> {
     })
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub fn text() -> impl Strategy<Value = String> {
     let run = (1u32..10_000, select(&["20 ms", "1 s", "1 min"][..]), any::<bool>(), 1..20);
     let cohorts = prop::collection::vec(cohort(), 1..4);
     (campaign(), cohorts, 1u32..200, run).prop_map(|(campaign, cohorts, devices, run)| {

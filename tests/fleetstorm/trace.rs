@@ -1,8 +1,6 @@
-//! The log of one device, and runs in real time.
+//! The log of one device.
 
-use std::time::Instant;
-
-use fleetstorm::model::{DeviceId, Time};
+use fleetstorm::model::DeviceId;
 use fleetstorm::scheduler::state::TaskState;
 use fleetstorm::sim::outcome::Outcome;
 
@@ -20,7 +18,7 @@ fn text() -> String {
 }
 
 fn traced(device: u32, threads: usize) -> Outcome {
-    simulate_with(&load(&text()), threads, Some(DeviceId(device)), None)
+    simulate_with(&load(&text()), threads, Some(DeviceId(device)))
 }
 
 #[test]
@@ -56,17 +54,4 @@ fn all_traces_together_are_the_whole_run() {
     assert_eq!(pushes, total.attempts.iter().sum::<u64>());
     assert_eq!((succeeded, failed), (total.succeeded(), total.failed()));
     assert!(timeouts > 0 && failed > 0 && total.retries > 0);
-}
-
-#[test]
-fn real_time_takes_its_time_and_gives_the_same() {
-    let campaign = "rate.constant.rate = '10 /s'";
-    let loaded = load(&scenario(100, campaign, "download.takes = '5 s'", ""));
-    let trace = Some(DeviceId(50));
-    let clock = Instant::now();
-    let paced = simulate_with(&loaded, 2, trace, Some(30.0));
-    // The last boundary is the one before 15 s, which come after half a second.
-    assert!(clock.elapsed().as_secs_f64() >= 14.0 / 30.0);
-    assert_eq!(paced, simulate_with(&loaded, 2, trace, None));
-    assert_eq!(paced.end, Time(15_000_000));
 }

@@ -156,7 +156,6 @@ fn sources() -> String {
 
 #[test]
 fn every_rule_has_its_tests_and_every_test_its_row() {
-    /// Rules that do not hold yet; the table says so.
     let sources = sources();
     let mut listed = BTreeSet::new();
     let rows = table("## Rules and their tests");

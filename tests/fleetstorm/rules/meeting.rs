@@ -332,7 +332,7 @@ const ACTS: [&str; 7] = [
     "{ cancel-devices = ['1', '2', '3'] }",
 ];
 
-fn several() -> impl Strategy<Value = String> {
+pub fn several() -> impl Strategy<Value = String> {
     let operators = prop::collection::vec((0..ACTS.len(), 1u64..1_000), 0..4);
     let campaigns = prop::collection::vec((campaign_lines(), operators, any::<bool>()), 2..4);
     let whole = (campaigns, any::<bool>(), any::<bool>(), any::<u32>());

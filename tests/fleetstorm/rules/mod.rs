@@ -5,7 +5,7 @@ mod consent;
 mod course;
 mod dispatch;
 mod machine;
-mod meeting;
+pub mod meeting;
 mod outcome;
 mod selection;
 mod states;
