@@ -40,8 +40,13 @@ fn campaign(devices: u32, mode: &str, threads: usize, days: u64) {
         .unwrap_or_else(|problems| panic!("{problems}"));
     let stop = AtomicBool::new(false);
     let begin = Instant::now();
-    let options =
-        sim::Options { threads: Some(threads), trace: None, stop: &stop, progress: &mut |_| {} };
+    let options = sim::Options {
+        threads: Some(threads),
+        trace: None,
+        record: false,
+        stop: &stop,
+        progress: &mut |_| {},
+    };
     let outcome = sim::run(&loaded, options).expect("memory for the fleet");
     let wall_s = begin.elapsed().as_secs_f64();
     let total = outcome.total();

@@ -141,8 +141,13 @@ fn simulate(
 ) -> std::io::Result<Outcome> {
     let mut meter = Meter::new(terminal);
     let mut progress = |progress| meter.show(progress);
-    let options =
-        Options { threads: Some(threads), trace, stop: &signal::STOP, progress: &mut progress };
+    let options = Options {
+        threads: Some(threads),
+        trace,
+        record: false,
+        stop: &signal::STOP,
+        progress: &mut progress,
+    };
     let outcome = match pace {
         None => sim::run(loaded, options),
         Some(scale) => live::run(loaded, scale, options),

@@ -80,7 +80,7 @@ async fn drive(mut coordinator: Coordinator<'_, '_, '_>, scale: f64) -> Outcome 
             Err(ended) => break ended,
         }
     };
-    coordinator.finish(tick, ended)
+    coordinator.finish(tick, ended).0
 }
 
 /// Sleeps until the instant, then hands the work over.

@@ -1,7 +1,7 @@
 //! The reference OTA scheduler: state machines without I/O, clock or threads.
 //!
-//! Semantics are the rules R1 to R30 of the scheduler specification; ARCHITECTURE.md says
-//! which of them hold so far, and which test shows it.
+//! Semantics are the rules R1 to R30 of the scheduler specification; docs/scheduler.md says
+//! which test shows each of them.
 
 mod abort;
 mod campaign;
@@ -10,6 +10,7 @@ mod limiter;
 mod openings;
 mod operator;
 mod package;
+mod registry;
 mod selection;
 mod stages;
 pub mod state;
@@ -24,6 +25,10 @@ pub use limiter::{Exponential, Limiter, RateChange, Reached, Variable};
 pub use openings::{Marks, Openings};
 pub use operator::{Count, Timeline, Trigger};
 pub use package::Verification;
+pub use registry::{
+    CampaignId, CampaignInfo, DeviceInfo, DeviceView, Listing, LogEntry, ModuleInfo, PackageId,
+    PackageInfo, Page, QueryError, Registry, Success, TaskFilter, TaskId, TaskInfo, TaskStatus,
+};
 pub use selection::{DeviceList, Selection, percentage_cut};
 pub use stages::{Group, GroupDenominator, GroupOf, Groups, Stages, cumulative_sizes};
 pub use task::{Effect, Input, Retry, StepTimer, Task, TaskPolicy, TimeoutFrom};

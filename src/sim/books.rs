@@ -143,7 +143,22 @@ impl<'w> Books<'w> {
     ) {
         let online = cause != QueueCause::Offline;
         let state = TaskState::Queued(cause);
-        self.trace.note(device, || TraceEntry { at, event, state, attempt: 0, online });
+        self.note_state(device, at, event, state, online);
+    }
+
+    /// For the log of a device that has no flight.
+    #[inline(always)]
+    pub fn note_state(
+        &mut self,
+        device: DeviceId,
+        at: Time,
+        event: &'static str,
+        state: TaskState,
+        online: bool,
+    ) {
+        let (attempt, version) = (0, None);
+        let entry = || TraceEntry { at, event, state, attempt, online, device, version };
+        self.trace.note(device, entry);
     }
 
     /// Enters a timer, unless it lies beyond the end of the run.

@@ -277,7 +277,8 @@ impl Books<'_> {
                 TaskState::Queued(_) if waits => TaskState::Queued(QueueCause::Offline),
                 state => state,
             };
-            TraceEntry { at, event, state, attempt: task.attempt(), online }
+            let (device, version) = (active.device, Some(active.flight.attempt.version));
+            TraceEntry { at, event, state, attempt: task.attempt(), online, device, version }
         });
     }
 

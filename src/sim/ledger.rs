@@ -179,15 +179,15 @@ pub fn pass_on<'w>(
                     with(later, &mut |shard| next = next || shard.begin_next(slot, device, at));
                 }
             }
-            News::Ended { state, .. } => {
+            News::Ended { at, state } => {
                 for &later in &peers.later {
                     with(later, &mut |shard| match shard.status(slot) {
                         Status::Committed if !peers.in_sequence => {}
                         _ if peers.in_sequence => {
-                            shard.end_unturned_at(slot, TaskState::Canceled);
+                            shard.end_unturned_at(slot, TaskState::Canceled, at);
                         }
                         _ => {
-                            shard.end_unturned_at(slot, state);
+                            shard.end_unturned_at(slot, state, at);
                         }
                     });
                 }

@@ -252,7 +252,7 @@ pub fn retry_occupied(
             let fits = runs.is_some_and(|version| world.fits(version));
             if is_named && !is_occupied && fits && ledger.status[slot as usize] == Status::Occupied
             {
-                shard.reopen_occupied(slot);
+                shard.reopen_occupied(slot, now);
                 reopened = true;
             }
         }
@@ -388,7 +388,7 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
         for package in 0..worlds.len() {
             let (shard, slot) = self.shard(own, package, device);
             match packages >> package & 1 {
-                1 => shard.make_task(slot, occupied),
+                1 => shard.make_task(slot, occupied, now),
                 _ => shard.forget_task(slot),
             }
         }

@@ -12,6 +12,7 @@ mod orders;
 pub mod outcome;
 mod plan;
 pub mod prefetch;
+mod recorded;
 mod records;
 mod rollout;
 mod run;
@@ -22,4 +23,4 @@ mod ticks;
 mod trace;
 mod world;
 
-pub use run::{Coordinator, Options, Progress, Work, conduct, run};
+pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};

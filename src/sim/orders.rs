@@ -9,7 +9,7 @@ use super::books::Books;
 use super::flights::{Active, Fate};
 use super::ledger::Status;
 use super::shard::Shard;
-use super::trace::TraceEntry;
+use super::trace::CREATED;
 
 impl Shard<'_> {
     /// Carries out an order at the beginning of a tick, `now`.
@@ -19,7 +19,7 @@ impl Shard<'_> {
             Order::SetPolicy(policy) => self.books.policy = *policy,
             Order::End { states, retries, to } => {
                 if self.books.ledger.is_some() {
-                    self.end_unturned_of_several(states, *to);
+                    self.end_unturned_of_several(states, *to, now);
                 } else if states.contains(self.books.world.first_state()) {
                     self.books.end_unturned(*to);
                 }
@@ -74,9 +74,8 @@ impl Shard<'_> {
             };
             if which(state, false) {
                 let device = self.records.device(slot);
-                let (event, online) = ("ended by the campaign", presence.online());
-                let entry = TraceEntry { at: now, event, state: to, attempt: 0, online };
-                self.books.trace.note(device, || entry);
+                let online = presence.online();
+                self.books.note_state(device, now, "ended by the campaign", to, online);
                 self.books.end(cohort, state, to);
                 self.books.note_end(slot, device, now, to);
                 self.release(slot);
@@ -180,7 +179,7 @@ impl Shard<'_> {
 impl Shard<'_> {
     /// Tasks whose device had no turn yet end; where another package of the campaign has begun,
     /// the device has been notified of this one as well.
-    fn end_unturned_of_several(&mut self, states: &StateSet, to: TaskState) {
+    fn end_unturned_of_several(&mut self, states: &StateSet, to: TaskState, now: Time) {
         let first = states.contains(self.books.world.first_state());
         for slot in 0..self.records.len() as u32 {
             let ends = match self.status(slot) {
@@ -189,7 +188,7 @@ impl Shard<'_> {
                 _ => false,
             };
             if ends {
-                self.end_unturned_at(slot, to);
+                self.end_unturned_at(slot, to, now);
             }
         }
     }
@@ -200,19 +199,24 @@ impl Shard<'_> {
     }
 
     /// Ends the device's task if it is open and had no turn; whether it was.
-    pub fn end_unturned_at(&mut self, slot: u32, to: TaskState) -> bool {
+    pub fn end_unturned_at(&mut self, slot: u32, to: TaskState, now: Time) -> bool {
         let presence = *self.records.presence(slot);
         let unturned = self.status(slot).is_open() && presence.is_idle();
         if unturned {
             self.set_status(slot, Status::of_final(to));
             self.books.withdraw(presence.cohort(), to);
+            let event = match to {
+                TaskState::Failed(FailureReason::Occupied) => "another task is in the way",
+                _ => "ended by the campaign",
+            };
+            self.note_unturned(slot, now, event, to);
         }
         unturned
     }
 
     /// Ends the device's open task, whether it had a turn or not.
     pub fn end_open(&mut self, slot: u32, to: TaskState, now: Time) {
-        if !self.end_unturned_at(slot, to) {
+        if !self.end_unturned_at(slot, to, now) {
             self.end_if(slot, to, now, |_, _| true);
         }
     }
@@ -245,7 +249,7 @@ impl Shard<'_> {
     }
 
     /// Makes a task for a device that is not busy; one that fails at once if it is `occupied`.
-    pub fn make_task(&mut self, slot: u32, occupied: bool) {
+    pub fn make_task(&mut self, slot: u32, occupied: bool, now: Time) {
         let presence = *self.records.presence(slot);
         if presence.flight != Presence::NO_FLIGHT {
             self.end_flight(presence.flight);
@@ -257,17 +261,26 @@ impl Shard<'_> {
         tally.states[first.index()] += 1;
         books.open += 1;
         self.set_status(slot, Status::Open);
+        self.note_unturned(slot, now, CREATED, first);
         if occupied {
-            self.end_unturned_at(slot, TaskState::Failed(FailureReason::Occupied));
+            self.end_unturned_at(slot, TaskState::Failed(FailureReason::Occupied), now);
         }
     }
 
+    /// For the log of a device that had no turn.
+    fn note_unturned(&mut self, slot: u32, now: Time, event: &'static str, state: TaskState) {
+        let device = self.records.device(slot);
+        // It has run ahead, and tells the platform nothing of that.
+        self.books.note_state(device, now, event, state, false);
+    }
+
     /// What was in the way of the device's task is gone: it waits for its turn.
-    pub fn reopen_occupied(&mut self, slot: u32) {
+    pub fn reopen_occupied(&mut self, slot: u32, now: Time) {
         let cohort = self.records.presence(slot).cohort();
         let first = self.books.world.first_state();
         self.books.reopen(cohort, TaskState::Failed(FailureReason::Occupied), first);
         self.set_status(slot, Status::Open);
+        self.note_unturned(slot, now, "queued once more", first);
     }
 
     /// The device is matched once more, but not for this package.

@@ -232,7 +232,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
                 let (slot, at) = split(*device, self.threads as u32);
                 for shard in shards.iter_mut().skip(at as usize).step_by(self.threads) {
                     if shard.books.ledger.is_some() {
-                        shard.end_unturned_at(slot, *to);
+                        shard.end_unturned_at(slot, *to, now);
                     } else if listed {
                         let cohort = self.worlds[0].cohort_of(*device);
                         shard.books.withdraw(cohort, *to);

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
-use crate::scheduler::Order;
 use crate::scheduler::state::TaskState;
+use crate::scheduler::{Order, Registry};
 
 use super::gate::Gate;
 use super::ledger::{self, Peers};
 use super::matching::{self, Matching};
 use super::outcome::{Ended, Events, Outcome};
+use super::recorded;
 use super::records::Records;
 use super::rollout::{Rollout, Survey, lock};
 use super::setup::{self, Targets};
@@ -27,6 +28,8 @@ pub struct Options<'a> {
     pub threads: Option<usize>,
     /// The device to keep a log of.
     pub trace: Option<DeviceId>,
+    /// Whether to keep what [`record`] returns.
+    pub record: bool,
     /// Set it to end the run early, with what it has so far.
     pub stop: &'a AtomicBool,
     /// Called a few times per second.
@@ -53,7 +56,20 @@ pub struct Progress {
 /// # Errors
 /// If the system refuses memory for the fleet.
 pub fn run(loaded: &Loaded, options: Options) -> std::io::Result<Outcome> {
-    conduct(loaded, options, |coordinator| coordinator.run())
+    conduct(loaded, options, |coordinator| coordinator.run().0)
+}
+
+/// As [`run`], with a register of every task and all that happened to it.
+///
+/// Every change of every device is simulated, as with `run.every_flip`.
+///
+/// # Errors
+/// If the system refuses memory for the fleet.
+pub fn record(loaded: &Loaded, options: Options) -> std::io::Result<(Outcome, Registry)> {
+    let options = Options { record: true, ..options };
+    let with = |coordinator: Coordinator| coordinator.run();
+    let (outcome, registry) = conduct(loaded, options, with)?;
+    Ok((outcome, registry.expect("it was asked for")))
 }
 
 /// Sets the scenario up and lets `with` run it.
@@ -66,11 +82,12 @@ pub fn conduct<R>(
     with: impl FnOnce(Coordinator) -> R,
 ) -> std::io::Result<R> {
     let parts = loaded.campaigns();
-    let shared = setup::is_shared(loaded);
+    let shared = options.record || setup::is_shared(loaded);
     let packages = parts.iter().flat_map(|parts| parts.iter().enumerate());
     let packages = packages.enumerate();
     let world = |(position, (package, part)): (usize, (usize, &&Loaded))| {
-        setup::world(loaded, part, package, position)
+        let world = setup::world(loaded, part, package, position);
+        World { every_flip: world.every_flip || shared, ..world }
     };
     let worlds: Vec<World> = packages.map(world).collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -81,7 +98,11 @@ pub fn conduct<R>(
             true => Targets::later(part, world, threads as u32),
             false => setup::targets(part, world, threads as u32),
         };
-        shards.extend(shards_of(world, &to, threads, options.trace)?);
+        let tracer = || match options.record {
+            true => Tracer::of_all(),
+            false => Tracer::new(options.trace),
+        };
+        shards.extend(shards_of(world, &to, threads, tracer)?);
         targets.push(to);
     }
     if shared {
@@ -115,6 +136,7 @@ pub fn conduct<R>(
         let workers: Vec<Thread> = (1..threads).map(|at| spawn(at).thread().clone()).collect();
         let _stop = StopOnDrop { gate: &gate, workers: &workers };
         let coordinator = Coordinator {
+            loaded,
             matching: shared.then(|| Matching::new(&rollouts)),
             rollouts,
             shards,
@@ -159,13 +181,13 @@ fn shards_of<'w>(
     world: &'w World,
     targets: &Targets,
     threads: usize,
-    trace: Option<DeviceId>,
+    tracer: impl Fn() -> Tracer,
 ) -> std::io::Result<Vec<Mutex<Shard<'w>>>> {
     let count = world.devices.count();
     let shard = |at: usize| {
         let records = Records::new(at as u32, threads as u32, count, world.every_flip)?;
         let mut shard = Shard::new(world, records);
-        shard.books.trace = Tracer::new(trace);
+        shard.books.trace = tracer();
         for (tally, targeted) in shard.books.tallies.iter_mut().zip(&targets.targeted_in[at]) {
             tally.targeted = *targeted;
             tally.states[world.first_state().index()] = *targeted;
@@ -230,6 +252,7 @@ impl Drop for StopOnDrop<'_> {
 
 /// Decides at each boundary, and has the shards run to the next.
 pub struct Coordinator<'a, 'w, 'o> {
+    loaded: &'a Loaded,
     rollouts: Vec<Rollout<'a, 'w>>,
     /// Who gets tasks while the run goes on; none: all tasks are there from the beginning.
     matching: Option<Matching>,
@@ -249,7 +272,7 @@ pub struct Coordinator<'a, 'w, 'o> {
 }
 
 impl<'o> Coordinator<'_, '_, 'o> {
-    fn run(mut self) -> Outcome {
+    fn run(mut self) -> (Outcome, Option<Registry>) {
         self.begin();
         let mut tick = 0;
         let ended = loop {
@@ -448,8 +471,8 @@ impl<'o> Coordinator<'_, '_, 'o> {
         });
     }
 
-    /// What the run came to, after `tick`.
-    pub fn finish(mut self, tick: u64, ended: Ended) -> Outcome {
+    /// What the run came to, after `tick`, and its register if that is kept.
+    pub fn finish(mut self, tick: u64, ended: Ended) -> (Outcome, Option<Registry>) {
         let world = self.rollouts[0].world();
         let end = match ended {
             Ended::Until => world.until,
@@ -468,8 +491,10 @@ impl<'o> Coordinator<'_, '_, 'o> {
         for rollout in &mut self.rollouts {
             outcomes.extend(rollout.finish(ended, end, |world| versions_of(self.shards, world)));
         }
+        let registry = || recorded::registry(self.loaded, &self.rollouts, &mut outcomes);
+        let registry = self.options.record.then(registry);
         let further = outcomes.split_off(1);
-        Outcome { further, ..outcomes.remove(0) }
+        (Outcome { further, ..outcomes.remove(0) }, registry)
     }
 }
 

@@ -62,7 +62,7 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
         is_source: is_source(&scenario.campaign, &versions.names),
         versions,
         lanes: plan::device_lanes(loaded),
-        every_flip: scenario.run.every_flip || is_shared(root),
+        every_flip: scenario.run.every_flip,
         caps_flights: scenario.campaign.in_flight.is_some(),
         keeps_open: ends_tasks(scenario),
         keeps_offers: ends_tasks(scenario)

@@ -14,12 +14,20 @@ pub struct TraceEntry {
     /// Attempts begun.
     pub attempt: u8,
     pub online: bool,
+    pub device: DeviceId,
+    /// What it runs, by index, where it reported something.
+    pub version: Option<u16>,
 }
+
+/// The event with which a task begins, where campaigns share a fleet.
+pub const CREATED: &str = "created";
 
 /// Keeps the log, if a device is traced.
 #[derive(Debug)]
 pub struct Tracer {
     device: DeviceId,
+    /// The bits of a device's number that are compared: none, where all are traced.
+    compared: u32,
     pub entries: Vec<TraceEntry>,
 }
 
@@ -28,12 +36,18 @@ impl Tracer {
     const NOBODY: DeviceId = DeviceId(u32::MAX);
 
     pub fn new(device: Option<DeviceId>) -> Tracer {
-        Tracer { device: device.unwrap_or(Tracer::NOBODY), entries: Vec::new() }
+        let device = device.unwrap_or(Tracer::NOBODY);
+        Tracer { device, compared: u32::MAX, entries: Vec::new() }
+    }
+
+    /// Traces every device.
+    pub fn of_all() -> Tracer {
+        Tracer { compared: 0, ..Tracer::new(None) }
     }
 
     #[inline(always)]
     pub fn note(&mut self, device: DeviceId, entry: impl FnOnce() -> TraceEntry) {
-        if device == self.device {
+        if (device.0 ^ self.device.0) & self.compared == 0 {
             self.entries.push(entry());
         }
     }

@@ -104,7 +104,8 @@ fn golden_path(scenario: &Path) -> PathBuf {
 fn golden_text(scenario: &Path) -> String {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: None, trace: None, stop: &stop, progress: &mut progress };
+    let options =
+        Options { threads: None, trace: None, record: false, stop: &stop, progress: &mut progress };
     let outcome = sim::run(&load(scenario), options).expect("memory for the fleet");
     Golden::of(&outcome).text()
 }

@@ -21,7 +21,8 @@ fn paused(loaded: &Loaded, scale: f64, trace: Option<DeviceId>) -> Outcome {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: None, trace, stop: &stop, progress: &mut progress };
+    let options =
+        Options { threads: None, trace, record: false, stop: &stop, progress: &mut progress };
     live::run_on(&runtime.unwrap(), loaded, scale, options).unwrap()
 }
 
@@ -32,7 +33,8 @@ fn real_time_takes_its_time_and_gives_the_same() {
     let trace = Some(DeviceId(50));
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: None, trace, stop: &stop, progress: &mut progress };
+    let options =
+        Options { threads: None, trace, record: false, stop: &stop, progress: &mut progress };
     let clock = Instant::now();
     let paced = live::run(&loaded, 30.0, options).unwrap();
     // The last report is the one after 14.9 s, which come after half a second.
@@ -47,7 +49,8 @@ fn a_stop_ends_a_run_in_real_time_soon() {
         load(&scenario(100, "rate.constant.rate = '1 /min'", "download.takes = '5 d'", ""));
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: None, trace: None, stop: &stop, progress: &mut progress };
+    let options =
+        Options { threads: None, trace: None, record: false, stop: &stop, progress: &mut progress };
     let clock = Instant::now();
     let outcome = std::thread::scope(|scope| {
         scope.spawn(|| {

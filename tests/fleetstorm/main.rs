@@ -10,6 +10,7 @@ mod limits;
 mod live;
 mod policies;
 mod profiles;
+mod queries;
 mod rules;
 mod runs;
 mod sweep;

@@ -54,7 +54,13 @@ pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
 pub fn simulate_with(loaded: &Loaded, threads: usize, trace: Option<DeviceId>) -> Outcome {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
-    let options = Options { threads: Some(threads), trace, stop: &stop, progress: &mut progress };
+    let options = Options {
+        threads: Some(threads),
+        trace,
+        record: false,
+        stop: &stop,
+        progress: &mut progress,
+    };
     sim::run(loaded, options).expect("memory for the fleet")
 }
 
