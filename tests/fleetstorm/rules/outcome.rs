@@ -164,7 +164,6 @@ fn r25_a_step_timer_never_extends_the_timeout_and_rests_between_attempts() {
     assert_eq!(handle(31, PROGRESS).next_deadline(), timeout.min(at(71)));
     assert_eq!(handle(60, Input::Installing).next_deadline(), timeout.min(at(100)));
     // A task queued once more by hand begins anew.
-    let mut task = task;
     task.end(TaskState::Failed(FailureReason::Flash));
     task.requeue();
     timer.handle(&mut task, at(500), PUSHED, &policy);
