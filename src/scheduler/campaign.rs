@@ -188,6 +188,8 @@ pub struct Campaign {
     policy: CampaignPolicy,
     dispatcher: Dispatcher,
     stages: Stages,
+    /// Devices on the list at its start.
+    listed: u64,
     counts: Counts,
     tags: Vec<(String, String)>,
     /// Canceled, but with the tasks it has.
@@ -217,6 +219,7 @@ impl Campaign {
             policy,
             dispatcher,
             stages,
+            listed: total,
             counts: Counts { total, ..Counts::default() },
             tags: Vec::new(),
             goes_on: false,
@@ -225,7 +228,7 @@ impl Campaign {
             orders: Vec::new(),
             log: Vec::new(),
         };
-        campaign.dispatcher.reach = campaign.stages.reach(Time::ZERO);
+        campaign.dispatcher.reach = campaign.reach(Time::ZERO);
         campaign
     }
 
@@ -237,12 +240,35 @@ impl Campaign {
         self
     }
 
-    /// Makes the tasks of a campaign that has just started.
-    pub fn populate(&mut self, lanes: Vec<Lane>, stages: Stages, total: u64, now: Time) {
+    /// Makes the tasks of a campaign that has just started: for `total` devices, of which so
+    /// many stand on the lists of the lanes.
+    pub fn populate(
+        &mut self,
+        lanes: Vec<Lane>,
+        stages: Stages,
+        listed: u64,
+        total: u64,
+        now: Time,
+    ) {
         self.dispatcher.populate(lanes);
-        self.dispatcher.reach = stages.reach(now);
         self.stages = stages;
+        self.listed = listed;
         self.counts.total = total;
+        self.dispatcher.reach = self.reach(now);
+    }
+
+    /// So many turns may be taken; once all are reached, those too who join the list later.
+    fn reach(&self, now: Time) -> u64 {
+        let reach = self.stages.reach(now);
+        if reach >= self.listed { u64::MAX } else { reach }
+    }
+
+    /// R10: devices that had failed for these reasons are tried again.
+    pub fn take_back(&mut self, reopened: &[(DeviceId, FailureReason)]) {
+        for (device, reason) in reopened {
+            self.counts.failures[*reason as usize] -= 1;
+            self.stages.take_back(*device);
+        }
     }
 
     /// A dynamic campaign targets a device that matches later (R12).
@@ -351,7 +377,7 @@ impl Campaign {
             if self.policy.finish <= now {
                 return self.expire(now);
             }
-            self.dispatcher.reach = self.stages.reach(now);
+            self.dispatcher.reach = self.reach(now);
             self.dispatcher.limiter.advance(now);
         }
     }

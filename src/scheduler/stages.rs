@@ -62,10 +62,11 @@ pub enum GroupOf {
 }
 
 impl GroupOf {
-    fn group(&self, device: DeviceId) -> usize {
+    /// None: it joined the list behind the groups.
+    fn group(&self, device: DeviceId) -> Option<usize> {
         match self {
-            GroupOf::Starts(starts) => starts.partition_point(|start| *start <= device),
-            GroupOf::Map(map) => usize::from(map[&device]),
+            GroupOf::Starts(starts) => Some(starts.partition_point(|start| *start <= device)),
+            GroupOf::Map(map) => map.get(&device).map(|group| usize::from(*group)),
         }
     }
 }
@@ -86,7 +87,7 @@ impl Groups {
 
     /// Takes note of a result; whether its group has now failed too often.
     fn hear(&mut self, device: DeviceId, state: TaskState) -> bool {
-        let at = self.of.group(device);
+        let Some(at) = self.of.group(device) else { return false };
         let group = &mut self.groups[at];
         match state {
             TaskState::Succeeded => group.succeeded += 1,
@@ -98,6 +99,13 @@ impl Groups {
         };
         let too_many = group.failed * 100 > u64::from(group.error) * denominator;
         too_many && !std::mem::replace(&mut group.stopped, too_many)
+    }
+
+    /// A failed device of a group is tried again.
+    fn take_back(&mut self, device: DeviceId) {
+        if let Some(at) = self.of.group(device) {
+            self.groups[at].failed -= 1;
+        }
     }
 
     /// Starts the next groups as long as the current one is good enough.
@@ -142,6 +150,13 @@ impl Stages {
                 phases.get(reached).map_or(Time::NEVER, |(at, _)| *at)
             }
             Stages::One | Stages::Groups(_) => Time::NEVER,
+        }
+    }
+
+    /// Takes note that a failed device is tried again.
+    pub fn take_back(&mut self, device: DeviceId) {
+        if let Stages::Groups(groups) = self {
+            groups.take_back(device);
         }
     }
 

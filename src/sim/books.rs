@@ -2,7 +2,7 @@
 
 use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
-use crate::scheduler::state::{QueueCause, TaskState};
+use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 use crate::scheduler::{Ready, StepTimer, TaskPolicy, TaskResult};
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
@@ -37,6 +37,8 @@ pub struct Books<'w> {
     /// Tasks pushed, and those of them that are final.
     pub started: u64,
     pub ended: u64,
+    /// Of the pushed tasks, those that were pushed before and had failed (R10).
+    pub restarted: u64,
     /// Rules for tasks, as far as they can change.
     pub policy: TaskPolicy,
     /// By flight, where the policy has a timer for steps.
@@ -48,6 +50,8 @@ pub struct Books<'w> {
     pub activated: Time,
     /// What became of tasks in the current tick.
     pub results: Vec<TaskResult>,
+    /// Tasks that were queued once more after they had failed, in the current boundary.
+    pub reopened: Vec<(DeviceId, FailureReason)>,
     /// What packages of one fleet know of each other; none where there is only one.
     pub ledger: Option<Box<Ledger>>,
 }
@@ -69,12 +73,14 @@ impl<'w> Books<'w> {
             withdrawn: vec![0; world.cohorts.len()],
             started: 0,
             ended: 0,
+            restarted: 0,
             policy: world.policy,
             step_timers: Vec::new(),
             wants_results: false,
             trace: Tracer::new(None),
             activated: Time::ZERO,
             results: Vec::new(),
+            reopened: Vec::new(),
             ledger: None,
         }
     }

@@ -83,7 +83,8 @@ impl Books<'_> {
         if before != after {
             self.moved(cohort, before, after);
             self.started += 1;
-            if let Some(ledger) = &mut self.ledger {
+            self.restarted += u64::from(number > 1);
+            if let (Some(ledger), 1) = (&mut self.ledger, number) {
                 ledger.start(active.flight.slot, active.device, now);
             }
         }

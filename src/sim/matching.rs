@@ -143,7 +143,7 @@ impl Matching {
         let lanes = plan::lanes(part, world, &rollout.targets);
         let count = rollout.targets.list.len();
         let stages = plan::stages(&part.scenario.campaign, &rollout.targets, count);
-        rollout.campaign.populate(lanes, stages, total, now);
+        rollout.campaign.populate(lanes, stages, count, total, now);
     }
 
     /// Makes the tasks of devices that came, or reported another version, before `now`.

@@ -145,6 +145,7 @@ impl Shard<'_> {
             QueueCause::Offline
         };
         self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+        self.books.reopened.push((device, reason));
         if let Some(ledger) = &mut self.books.ledger {
             ledger.reopen(slot);
         }

@@ -54,6 +54,12 @@ pub struct Together {
 }
 
 impl Together {
+    /// A failed task is tried again; whether the device counted as failed.
+    fn reopen(&mut self) -> bool {
+        self.open += 1;
+        std::mem::take(&mut self.failed)
+    }
+
     /// What the device's result is, if it has one now: failed with its first failed task,
     /// updated with the last of its tasks.
     fn hear(&mut self, state: TaskState) -> bool {
@@ -219,7 +225,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
     fn notified(&self) -> u64 {
         let started = |shard| {
             let shard: MutexGuard<Shard> = lock(shard);
-            shard.books.started - shard.books.ledger.as_ref().map_or(0, |ledger| ledger.followed)
+            let followed = shard.books.ledger.as_ref().map_or(0, |ledger| ledger.followed);
+            shard.books.started - shard.books.restarted - followed
         };
         self.shards.iter().map(started).sum()
     }
@@ -241,6 +248,15 @@ impl<'a, 'w> Rollout<'a, 'w> {
             }
         }
         shards.iter_mut().for_each(|shard| shard.carry_out(order, now));
+        let mut reopened = Vec::new();
+        shards.iter_mut().for_each(|shard| reopened.append(&mut shard.books.reopened));
+        if self.wants_results && !reopened.is_empty() {
+            let together = &mut self.together;
+            reopened.retain(|(device, _)| {
+                together.get_mut(device.0 as usize).is_none_or(Together::reopen)
+            });
+            self.campaign.take_back(&reopened);
+        }
     }
 
     /// Plans the pushes of `tick`, at most `limit` of them; whether there are more.
@@ -330,7 +346,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         let failed = self.campaign.counts().failed();
         let overshoot = |abort: &Abort| AbortOutcome {
             abort: *abort,
-            overshoot: failed - abort.acted_counts.failed(),
+            overshoot: failed.saturating_sub(abort.acted_counts.failed()),
         };
         CampaignOutcome {
             name: self.parts[0].scenario.campaign.name.clone(),

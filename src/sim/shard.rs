@@ -399,6 +399,8 @@ impl<'w> Shard<'w> {
         let mut active = self.records.active(flight).expect("just begun");
         let now = world.ticks.start(self.tick);
         self.books.enrol(&mut active, now);
+        let asked = if world.confirms { "turn, its user is asked" } else { "turn, may ask" };
+        self.books.note(&active, now, asked);
         self.books.run(&mut active, now);
     }
 
@@ -509,6 +511,10 @@ impl<'w> Shard<'w> {
             Stage::Idle | Stage::Pushed => unreachable!("who has a turn waits for it"),
         }
         books.tally(cohort).lapsed_permits += 1;
+        match records.active(presence.flight) {
+            Some(active) => books.note(&active, at, "permit lapses, offline"),
+            None => books.note_queued(device, at, "permit lapses, offline", QueueCause::Offline),
+        }
         self.run_to(slot, end);
     }
 

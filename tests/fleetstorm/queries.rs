@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use fleetstorm::model::{DeviceId, Span, Time};
 use fleetstorm::scheduler::state::{DeviceStatus, TaskState};
 use fleetstorm::scheduler::{
-    CampaignId, PackageId, Page, QueryError, Registry, TaskFilter, TaskStatus, Verification,
+    CampaignId, PackageId, Page, QueryError, Registry, TaskFilter, TaskId, TaskStatus, Verification,
 };
 use fleetstorm::sim::outcome::Outcome;
 use fleetstorm::sim::{self, Options};
@@ -192,6 +192,41 @@ proptest! {
             let mut expected = one.versions.clone();
             expected.sort();
             prop_assert_eq!(versions, expected, "{}", text);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 60, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    /// R27, told by the log of each device.
+    #[test]
+    fn r27_no_device_has_open_tasks_of_two_campaigns(text in several()) {
+        let (_, registry) = record(&text, 2);
+        let independent = text.contains("modules_independent = true");
+        for device in (0..60).map(DeviceId) {
+            let view = registry.device(device).unwrap();
+            let place = |id: TaskId| {
+                let task = view.tasks.iter().find(|(known, _)| *known == id).unwrap().1;
+                (task.campaign, registry.package(task.package).unwrap().module.as_str())
+            };
+            let mut open: Vec<(TaskId, CampaignId, &str)> = Vec::new();
+            for now in view.log.chunk_by(|a, b| a.1.at == b.1.at) {
+                for (id, entry) in now {
+                    open.retain(|(known, ..)| known != id);
+                    if !entry.state.is_final() {
+                        let (campaign, module) = place(*id);
+                        open.push((*id, campaign, module));
+                    }
+                }
+                let clash = |a: &(TaskId, CampaignId, &str), b: &(TaskId, CampaignId, &str)| {
+                    a.1 != b.1 && (!independent || a.2 == b.2)
+                };
+                let met = open.iter().any(|a| open.iter().any(|b| clash(a, b)));
+                prop_assert!(!met, "device {} at {:?}: {:?}\n{}", device.0, now[0].1.at, open, text);
+            }
         }
     }
 }

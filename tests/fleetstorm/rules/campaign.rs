@@ -262,6 +262,26 @@ fn r10_failed_tasks_are_retried_by_hand_while_the_campaign_is_active() {
 }
 
 #[test]
+fn r10_a_device_that_is_retried_is_counted_once() {
+    let cohort = "download.takes = '60 s'\nfails.flash = 0.5";
+    let steps = [
+        "at = '1 h'\naction = 'retry-failed'",
+        "when = 'notified > 1000'\naction.set-tags.a = 'too many notified'",
+        "when = 'finished > 1000'\naction.set-tags.a = 'too many finished'",
+        "when = 'failed > 600'\naction.set-tags.a = 'too many failed'",
+    ];
+    let campaign = "rate.constant.rate = '1 /s'\nfinish = '2 d'";
+    let outcome = run(&operated(campaign, cohort, &steps));
+    assert!(outcome.total().reopened > 400);
+    assert_eq!(outcome.campaign.steps_left, ["set-tags"; 3]);
+    let groups = "stages.groups = { group = [{ percent = 50, success = 0, error = 70 }, \
+                  { percent = 50, error = 70 }] }";
+    let outcome = run(&operated(&format!("{campaign}\n{groups}"), cohort, &steps[..1]));
+    let total = outcome.total();
+    assert_eq!((total.reopened > 400, total.open()), (true, 0), "{:?}", outcome.campaign.log);
+}
+
+#[test]
 fn r10_a_device_on_another_version_is_not_retried() {
     let cohort = "download.takes = '60 s'\nfails = { wrong_version = 0.3, flash = 0.3 }";
     let campaign = "rate.constant.rate = '1 /s'\nfinish = '2 d'\nsource_versions = ['1']";

@@ -184,6 +184,15 @@ fn r10_what_failed_as_occupied_is_retried_when_nothing_is_in_the_way() {
     let second = two(100, first, QUICK, "", &second).further.remove(0).total();
     // 20 of them are done with the first after 30 s, 40 after 50 s, all after 10 min.
     assert_eq!((second.reopened, second.succeeded(), second.failed()), (22, 42, 58));
+    // Behind phases and groups they have their turn as well.
+    for stages in [
+        "stages.phases = [{ percent = 50 }, { at = '40 s', percent = 100 }]",
+        "stages.groups.group = [{ percent = 50 }, { percent = 50 }]",
+    ] {
+        let lines = format!("{UNLIMITED}\nstart = '30 s'\nfinish = '1 d'\n{stages}");
+        let second = two(100, first, QUICK, "", &rollout("3", &lines, retry));
+        assert_eq!(second.further[0].total().succeeded(), 42, "{stages}");
+    }
 }
 
 #[test]
