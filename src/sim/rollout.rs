@@ -84,6 +84,17 @@ pub struct Survey {
     pub events: u64,
 }
 
+impl Survey {
+    /// Adds what another rollout has left.
+    pub fn add(&mut self, other: &Survey) {
+        self.open += other.open;
+        self.unheard |= other.unheard;
+        self.is_cut_off |= other.is_cut_off;
+        self.next = self.next.min(other.next);
+        self.events += other.events;
+    }
+}
+
 pub fn lock<'a, 'w>(shard: &'a Mutex<Shard<'w>>) -> MutexGuard<'a, Shard<'w>> {
     shard.lock().expect("a shard's thread panicked")
 }

@@ -16,7 +16,7 @@ use super::matching::{self, Matching};
 use super::outcome::{Ended, Events, Outcome};
 use super::recorded;
 use super::records::Records;
-use super::rollout::{Rollout, Survey, lock};
+use super::rollout::{Rollout, lock};
 use super::setup::{self, Targets};
 use super::shard::{Shard, What};
 use super::trace::Tracer;
@@ -219,8 +219,8 @@ fn encode(job: Job, tick: u64) -> u64 {
 /// One thread's part of a job: each package's shard in turn, with what it has to say to those
 /// after it.
 fn do_jobs(shards: &[Mutex<Shard>], peers: &[Peers], threads: usize, thread: usize, job: u64) {
-    for (package, at) in (thread..shards.len()).step_by(threads).enumerate() {
-        do_job(&mut lock(&shards[at]), job);
+    for package in 0..shards.len() / threads {
+        do_job(&mut lock(&shards[package * threads + thread]), job);
         if let Some(peers) = peers.get(package) {
             ledger::pass_on(package, peers, |peer, act| {
                 act(&mut lock(&shards[peer * threads + thread]));
@@ -418,27 +418,28 @@ impl<'o> Coordinator<'_, '_, 'o> {
     /// The next tick that has something to do, or why there is none.
     fn next_boundary(&mut self, tick: u64) -> Result<u64, Ended> {
         let world = self.rollouts[0].world();
-        let surveys: Vec<Survey> =
-            self.rollouts.iter_mut().map(|rollout| rollout.survey(tick)).collect();
+        let mut all = self.rollouts[0].survey(tick);
+        for rollout in &mut self.rollouts[1..] {
+            all.add(&rollout.survey(tick));
+        }
         // The calendar may hold timers that turn out to be void.
-        let events = surveys.iter().map(|survey| survey.events).sum();
-        if std::mem::replace(&mut self.events, events) != events {
+        if std::mem::replace(&mut self.events, all.events) != all.events {
             self.last_active = tick;
         }
-        let is_done = surveys.iter().all(|survey| survey.open == 0 && !survey.unheard);
         let acts = |rollout: &Rollout| rollout.timeline.next() < world.until;
         let makes = |matching: &Matching| matching.may_make_tasks(&self.rollouts);
         let more = self.matching.as_ref().is_some_and(makes);
-        if is_done && !more && !self.rollouts.iter().any(acts) {
+        if all.open == 0 && !all.unheard && !more && !self.rollouts.iter().any(acts) {
             return Err(Ended::AllFinal);
         }
         if self.options.stop.load(Ordering::Relaxed) {
             return Err(Ended::Interrupted);
         }
-        let later = self.matching.as_ref().map(|matching| matching.next(&self.rollouts, tick));
-        let next = surveys.iter().map(|survey| survey.next).chain(later).min();
-        match next.unwrap_or(u64::MAX) {
-            u64::MAX if surveys.iter().any(|survey| survey.is_cut_off) => Err(Ended::Until),
+        if let Some(matching) = &self.matching {
+            all.next = all.next.min(matching.next(&self.rollouts, tick));
+        }
+        match all.next {
+            u64::MAX if all.is_cut_off => Err(Ended::Until),
             u64::MAX => Err(Ended::NothingLeft),
             next if world.ticks.start(next) >= world.until => Err(Ended::Until),
             next => Ok(next),
