@@ -2,7 +2,7 @@
 //!
 //! | file | one row per |
 //! |---|---|
-//! | `series.csv` | sampling instant, cohort and task state: tasks in that state |
+//! | `series.csv` | sampling instant, cohort and task state, in all vocabularies: tasks in it |
 //! | `counters.csv` | sampling instant and cohort: pushes and the like since the activation |
 //! | `versions.csv` | sampling instant and version: devices of the whole fleet running it |
 //! | `latencies.csv` | cohort or `all`, latency and quantile: its value |
@@ -41,7 +41,7 @@ pub fn write(files: &mut Files, outcome: &Outcome, fleet: &CohortOutcome) -> io:
 
 fn series(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    csv.write_record(["time_s", "cohort", "state", "tasks"])?;
+    csv.write_record(["time_s", "cohort", "state", "alibaba", "quectel", "tasks"])?;
     let used: [bool; STATES] =
         std::array::from_fn(|i| outcome.series.rows.iter().any(|row| row.states[i] > 0));
     for (i, time) in outcome.series.times.iter().enumerate() {
@@ -49,7 +49,9 @@ fn series(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
             let row = &outcome.series.rows[i * outcome.cohorts.len() + c];
             for state in TaskState::ALL.iter().filter(|s| used[s.index()]) {
                 let tasks = row.states[state.index()].to_string();
-                csv.write_record([&seconds(time.0), &cohort.name, state.name(), &tasks])?;
+                let (alibaba, quectel) = (state.alibaba().unwrap_or(""), state.quectel());
+                let time = seconds(time.0);
+                csv.write_record([&time, &cohort.name, state.name(), alibaba, quectel, &tasks])?;
             }
         }
     }

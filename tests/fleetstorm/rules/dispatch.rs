@@ -174,6 +174,37 @@ fn r16_unlimited_pushes_all_at_once() {
 }
 
 #[test]
+fn r20_a_window_may_open_again_within_the_span() {
+    let windows =
+        [(0, 150), (500, 650)].map(|(open, close)| (Time(open * 1000), Time(close * 1000)));
+    let openings = Openings::new(Some(windows.to_vec()), None);
+    let list = Selection::new(DeviceList::All(9), None);
+    let lanes = vec![Lane::new(list, openings)];
+    let mut turns = Dispatcher::new(per_second(10), OfflineTurn::WhenOnline, true, lanes);
+    assert_eq!(plan(&mut turns, &mut Fleet::default(), 0), "0@0 1@100 2@500 3@600");
+}
+
+#[test]
+fn r18_a_plan_cut_off_refuses_nobody_before_it_has_gone_on() {
+    let mut fleet = Fleet::default();
+    let mut turns = dispatcher(per_second(2), OfflineTurn::WhenOnline, 0).enrolling(true);
+    turns.add_ready(&mut vec![ready(5, 1), ready(6, 2), ready(7, 3)]);
+    assert!(turns.plan(Time::ZERO, Time(1_000_000), &mut fleet, 1));
+    assert_eq!(fleet.turns.len(), 1);
+    assert_eq!(plan(&mut turns, &mut fleet, 0), "r5@0 r6@500 r7!");
+}
+
+#[test]
+fn r16_who_is_ready_waits_for_the_next_permit() {
+    let limiter = Limiter::constant(EventRate { count: 1, per_us: 60_000_000 }, 1);
+    let mut turns = dispatcher(limiter, OfflineTurn::WhenOnline, 1);
+    assert_eq!(turns.next_deadline(Time::ZERO, false), Time::ZERO);
+    assert_eq!(plan(&mut turns, &mut Fleet::default(), 0), "0@0");
+    assert!(turns.next_deadline(Time(1_000_000), false).is_never(), "nobody waits");
+    assert_eq!(turns.next_deadline(Time(1_000_000), true), Time(60_000_000));
+}
+
+#[test]
 fn r17_by_target_list() {
     let order = [4, 0, 3, 1].map(DeviceId).to_vec();
     let list = Selection::new(DeviceList::Listed(order), None);
