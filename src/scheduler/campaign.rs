@@ -626,6 +626,11 @@ impl Campaign {
         self.dispatcher.withdraw(device)
     }
 
+    /// See [`Dispatcher::pass_over`].
+    pub fn pass_over(&mut self, device: DeviceId) {
+        self.dispatcher.pass_over(device);
+    }
+
     /// So many tasks are in flight; as many more may be pushed as the cap allows.
     pub fn set_in_flight(&mut self, in_flight: u64) {
         if let Some(cap) = self.policy.in_flight {

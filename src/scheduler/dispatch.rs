@@ -1,6 +1,6 @@
 //! Who is pushed when (R15 to R18): the central part of a campaign.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{DeviceId, Time};
 
@@ -36,6 +36,8 @@ pub struct Dispatcher {
     /// Whether a retry takes a permit as a first push does (R26).
     retries_need_permit: bool,
     lanes: Vec<Lane>,
+    /// Devices on the lists whose next turn is to be passed over, and how many of their turns.
+    passed_over: BTreeMap<DeviceId, u32>,
     /// Turns taken on the lists.
     turns: u64,
     /// The stage that was reached: so many turns may be taken on the lists.
@@ -139,6 +141,7 @@ impl Dispatcher {
             polled: false,
             retries_need_permit,
             lanes,
+            passed_over: BTreeMap::new(),
             turns: 0,
             reach: u64::MAX,
             slots: u64::MAX,
@@ -177,11 +180,18 @@ impl Dispatcher {
         for lane in &mut self.lanes {
             lane.list = Selection::new(DeviceList::All(0), None);
         }
+        self.passed_over.clear();
     }
 
     /// Takes a device that had no turn yet off the list; whether it was there.
     pub fn withdraw(&mut self, device: DeviceId) -> bool {
         self.lanes.iter_mut().any(|lane| lane.list.withdraw(device))
+    }
+
+    /// Passes over the next turn of a device that is known to stand on a list; unlike
+    /// [`Dispatcher::withdraw`] it does not look for it.
+    pub fn pass_over(&mut self, device: DeviceId) {
+        *self.passed_over.entry(device).or_default() += 1;
     }
 
     /// When the next permit could be used, from `now` on; never, if nobody waits for one.
@@ -268,7 +278,7 @@ impl Dispatcher {
             while self.turns < self.reach && turns < limit {
                 let Some((device, is_withdrawn)) = lane.list.next_device() else { break };
                 self.turns += 1;
-                if !is_withdrawn {
+                if !is_withdrawn && !is_passed_over(&mut self.passed_over, device) {
                     fleet.take(Turn::Enrol { device });
                 }
                 turns += 1;
@@ -336,7 +346,7 @@ impl Dispatcher {
             }
             let Some((device, is_withdrawn)) = lane.list.next_device() else { return false };
             self.turns += 1;
-            if !is_withdrawn {
+            if !is_withdrawn && !is_passed_over(&mut self.passed_over, device) {
                 break device;
             }
         };
@@ -355,6 +365,20 @@ impl Dispatcher {
         });
         true
     }
+}
+
+/// Whether the device's turn is to be passed over; then that is done with.
+#[inline(always)]
+fn is_passed_over(passed_over: &mut BTreeMap<DeviceId, u32>, device: DeviceId) -> bool {
+    if passed_over.is_empty() {
+        return false;
+    }
+    let Some(turns) = passed_over.get_mut(&device) else { return false };
+    *turns -= 1;
+    if *turns == 0 {
+        passed_over.remove(&device);
+    }
+    true
 }
 
 impl Lane {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
-use crate::scenario::file::Select;
+use crate::scenario::file::{Package, Select};
 use crate::scenario::rules::{Conflict, Dynamic, ModuleOrder, Order};
 use crate::scheduler::DeviceList;
 use crate::scheduler::state::TaskState;
@@ -106,13 +106,12 @@ impl Matching {
 
     /// R12: tells the campaign whether another dynamic one of its package is active.
     pub fn find_rival(&self, own: usize, rollouts: &mut [Rollout]) {
-        let package = |rollout: &Rollout| {
-            let package = &rollout.parts[0].scenario.package;
-            (package.module.clone(), package.version.clone())
-        };
-        let mine = package(&rollouts[own]);
+        let Package { module, version, .. } = &rollouts[own].parts[0].scenario.package;
         let rivals = |(at, rollout): (usize, &Rollout)| {
-            at != own && rollout.campaign.is_matching() && package(rollout) == mine
+            let other = &rollout.parts[0].scenario.package;
+            at != own
+                && rollout.campaign.is_matching()
+                && (&other.module, &other.version) == (module, version)
         };
         let rivaled = rollouts.iter().enumerate().any(rivals);
         rollouts[own].campaign.set_rivaled(rivaled);
@@ -396,7 +395,9 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
             return Some(Made::Occupied);
         }
         for (rollout, package) in in_the_way {
-            self.rollouts[rollout].campaign.withdraw(device);
+            if self.waits_for_turn(rollout, device) {
+                self.rollouts[rollout].campaign.pass_over(device);
+            }
             for other in 0..self.rollouts[rollout].worlds.len() {
                 let (shard, slot) = self.shard(rollout, other, device);
                 // What the campaign has not begun with there it never will.
@@ -413,6 +414,17 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
             rollout.together[device.0 as usize] = Together { open, failed: false };
         }
         Some(Made::Listed)
+    }
+
+    /// Whether the device stands on the campaign's list.
+    fn waits_for_turn(&mut self, rollout: usize, device: DeviceId) -> bool {
+        (0..self.rollouts[rollout].worlds.len()).any(|package| {
+            let (shard, slot) = self.shard(rollout, package, device);
+            shard.status(slot) == Status::Open
+        }) && (0..self.rollouts[rollout].worlds.len()).all(|package| {
+            let (shard, slot) = self.shard(rollout, package, device);
+            shard.status(slot) != Status::Open || shard.records.presence(slot).is_idle()
+        })
     }
 
     /// The device's turn comes at the end of its list.
