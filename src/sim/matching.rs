@@ -411,7 +411,7 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
             let count = rollout.world().devices.count() as usize;
             rollout.together.resize(count, Together::default());
             let open = packages.count_ones() as u8;
-            rollout.together[device.0 as usize] = Together { open, failed: false };
+            rollout.together[device.0 as usize] = Together { open, failed: None };
         }
         Some(Made::Listed)
     }

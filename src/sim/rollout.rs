@@ -50,23 +50,26 @@ pub struct Rollout<'a, 'w> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Together {
     pub open: u8,
-    pub failed: bool,
+    /// Why the device counts as failed.
+    pub failed: Option<FailureReason>,
 }
 
 impl Together {
-    /// A failed task is tried again; whether the device counted as failed.
-    fn reopen(&mut self) -> bool {
+    /// A failed task is tried again; why the device counted as failed, if it did.
+    fn reopen(&mut self) -> Option<FailureReason> {
         self.open += 1;
-        std::mem::take(&mut self.failed)
+        self.failed.take()
     }
 
     /// What the device's result is, if it has one now: failed with its first failed task,
     /// updated with the last of its tasks.
     fn hear(&mut self, state: TaskState) -> bool {
-        let had_failed = self.failed;
+        let had_failed = self.failed.is_some();
         self.open = self.open.saturating_sub(1);
-        self.failed |= matches!(state, TaskState::Failed(_));
-        !had_failed && (self.failed || self.open == 0)
+        if let (false, TaskState::Failed(reason)) = (had_failed, state) {
+            self.failed = Some(reason);
+        }
+        !had_failed && (self.failed.is_some() || self.open == 0)
     }
 }
 
@@ -262,10 +265,12 @@ impl<'a, 'w> Rollout<'a, 'w> {
         let mut reopened = Vec::new();
         shards.iter_mut().for_each(|shard| reopened.append(&mut shard.books.reopened));
         if self.wants_results && !reopened.is_empty() {
-            let together = &mut self.together;
-            reopened.retain(|(device, _)| {
-                together.get_mut(device.0 as usize).is_none_or(Together::reopen)
-            });
+            if !self.together.is_empty() {
+                let counted = |(device, _): &(DeviceId, FailureReason)| {
+                    Some((*device, self.together[device.0 as usize].reopen()?))
+                };
+                reopened = reopened.iter().filter_map(counted).collect();
+            }
             self.campaign.take_back(&reopened);
         }
     }

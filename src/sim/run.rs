@@ -439,11 +439,16 @@ impl<'o> Coordinator<'_, '_, 'o> {
             all.next = all.next.min(matching.next(&self.rollouts, tick));
         }
         match all.next {
-            u64::MAX if all.is_cut_off => Err(Ended::Until),
+            u64::MAX if all.is_cut_off && self.waits_beyond() => Err(Ended::Until),
             u64::MAX => Err(Ended::NothingLeft),
             next if world.ticks.start(next) >= world.until => Err(Ended::Until),
             next => Ok(next),
         }
+    }
+
+    /// Whether an open task waits for a timer beyond the end of the run.
+    fn waits_beyond(&self) -> bool {
+        self.shards.iter().any(|shard| lock(shard).waits_beyond())
     }
 
     /// Rows of the series up to the start of tick `to`.

@@ -131,6 +131,21 @@ impl<'w> Shard<'w> {
         self.books.cut_off || self.books.idle.cut_off
     }
 
+    /// Whether an open task waits for a timer beyond the end of the run.
+    pub fn waits_beyond(&mut self) -> bool {
+        if self.books.idle.cut_off {
+            return true;
+        }
+        let waits = |records: &mut Records, slot: u32| {
+            let presence = *records.presence(slot);
+            match records.active(presence.flight) {
+                Some(active) => !active.flight.task.state().is_final() && !active.due().is_never(),
+                None => !presence.is_idle() && !presence.until().is_never(),
+            }
+        };
+        (0..self.records.len() as u32).any(|slot| waits(&mut self.records, slot))
+    }
+
     /// Events before `end`, which must not lie before the end of the last tick.
     pub fn events_before(&mut self, end: Time) -> Events {
         let Books { idle, world, events, .. } = &self.books;
