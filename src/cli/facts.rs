@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{EventRate, Span};
 use crate::report::human::{counted, thousands};
 use crate::scenario::Loaded;
-use crate::scenario::file::{PushRate, Select};
+use crate::scenario::file::{DEFAULT_MODULE, PushRate, Scenario, Select};
 use crate::scenario::rules::RateFrom;
 
 /// A few resolved facts about a scenario.
@@ -24,6 +24,9 @@ pub struct Facts {
     pub pushes_take_s: f64,
     pub seed: u64,
     pub until_s: f64,
+    /// Further packages and campaigns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// One cohort and its size.
@@ -51,6 +54,7 @@ impl Facts {
             pushes_take_s: pushes_take(&campaign.rate, targets).as_secs_f64(),
             seed: scenario.run.seed,
             until_s: scenario.run.until.as_secs_f64(),
+            also: loaded.parts()[1..].iter().map(|part| also(part)).collect(),
         }
     }
 
@@ -58,9 +62,10 @@ impl Facts {
     pub fn text(&self) -> String {
         let cohorts: Vec<_> =
             self.cohorts.iter().map(|c| format!("{} {}", c.name, thousands(c.devices))).collect();
+        let also: String = self.also.iter().map(|one| format!("  also      {one}\n")).collect();
         format!(
             "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
-             rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n",
+             rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n{also}",
             self.campaign,
             self.target_version,
             thousands(self.devices),
@@ -73,6 +78,14 @@ impl Facts {
             self.seed,
             Span::from_secs_f64(self.until_s),
         )
+    }
+}
+
+fn also(part: &Loaded) -> String {
+    let Scenario { campaign, package, .. } = &part.scenario;
+    match package.module.as_str() {
+        DEFAULT_MODULE => format!("{} -> {}", campaign.name, package.version),
+        module => format!("{} -> {module} {}", campaign.name, package.version),
     }
 }
 

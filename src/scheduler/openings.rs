@@ -30,11 +30,6 @@ impl Openings {
         Openings { windows: windows.map(Vec::into_boxed_slice), marks }
     }
 
-    /// Whether there is neither a window nor a mark.
-    pub fn are_always(&self) -> bool {
-        self.windows.is_none() && self.marks.is_none()
-    }
-
     /// The span that `from` lies in, or else the next one; what lies before `from` is cut off.
     pub fn next(&self, from: Time) -> (Time, Time) {
         let Some(marks) = self.marks else { return self.window(from) };

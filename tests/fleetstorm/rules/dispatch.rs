@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fleetstorm::model::{DeviceId, EventRate, Span, Time};
 use fleetstorm::scheduler::{
-    DeviceList, Dispatcher, Effect, FleetView, Input, Lane, Limiter, OfflineTurn, Openings, Ready,
-    Selection, Task, TaskPolicy, Turn,
+    DeviceList, Dispatcher, Effect, FleetView, Input, Lane, Limiter, OfflineTurn, Openings,
+    RateChange, Ready, Selection, Task, TaskPolicy, Turn,
 };
 use fleetstorm::sim::outcome::{Ended, LatencyKind};
 
@@ -192,6 +192,19 @@ fn r18_a_plan_cut_off_refuses_nobody_before_it_has_gone_on() {
     assert!(turns.plan(Time::ZERO, Time(1_000_000), &mut fleet, 1));
     assert_eq!(fleet.turns.len(), 1);
     assert_eq!(plan(&mut turns, &mut fleet, 0), "r5@0 r6@500 r7!");
+}
+
+#[test]
+fn r16_an_edit_never_brings_the_next_permit_forward() {
+    // Sevenths of a second are no whole number of microseconds.
+    let rate = EventRate { count: 7, per_us: 1_000_000 };
+    let mut limiter = Limiter::constant(rate, 1);
+    for _ in 0..20 {
+        let at = limiter.take(Time::ZERO);
+        let next = limiter.next(at);
+        limiter.change(RateChange::Constant(rate), at).unwrap();
+        assert!(limiter.next(at) >= next && limiter.next(at) <= next + Span(2));
+    }
 }
 
 #[test]
