@@ -120,6 +120,10 @@ impl Matching {
     /// The campaign has started: makes its tasks.
     pub fn start(&mut self, own: usize, rollouts: &mut [Rollout], now: Time) {
         rollouts[own].activated = now;
+        if rollouts[own].worlds.len() > 1 {
+            let devices = rollouts[own].world().devices.count() as usize;
+            rollouts[own].together = vec![Together::default(); devices];
+        }
         let mut fleet = Meeting::of(rollouts);
         let devices = fleet.present(own, now);
         let mut listed = Vec::new();
@@ -238,7 +242,7 @@ pub fn retry_occupied(
     let independent = fleet.rollouts[own].parts[0].scenario.campaign.modules_independent;
     for device in (0..count).map(DeviceId) {
         let is_named = devices.is_none_or(|devices| devices.contains(&device));
-        let mut reopened = false;
+        let mut reopened = 0;
         for (package, world) in worlds.iter().enumerate() {
             let in_the_way =
                 fleet.unfinished(own, device, |m| !independent || m == world.module_id);
@@ -252,11 +256,14 @@ pub fn retry_occupied(
             if is_named && !is_occupied && fits && ledger.status[slot as usize] == Status::Occupied
             {
                 shard.reopen_occupied(slot, now);
-                reopened = true;
+                reopened += 1;
             }
         }
-        if reopened {
+        if reopened > 0 {
             fleet.append(own, device);
+        }
+        if let Some(together) = fleet.rollouts[own].together.get_mut(device.0 as usize) {
+            together.open += reopened;
         }
     }
 }
@@ -406,12 +413,8 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
                 }
             }
         }
-        let rollout = &mut self.rollouts[own];
-        if rollout.worlds.len() > 1 {
-            let count = rollout.world().devices.count() as usize;
-            rollout.together.resize(count, Together::default());
-            let open = packages.count_ones() as u8;
-            rollout.together[device.0 as usize] = Together { open, failed: None };
+        if let Some(together) = self.rollouts[own].together.get_mut(device.0 as usize) {
+            *together = Together { open: packages.count_ones() as u8, failed: None };
         }
         Some(Made::Listed)
     }

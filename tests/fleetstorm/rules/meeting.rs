@@ -196,6 +196,24 @@ fn r10_what_failed_as_occupied_is_retried_when_nothing_is_in_the_way() {
 }
 
 #[test]
+fn r10_devices_with_several_packages_count_once_when_they_are_retried() {
+    let steps = "[[operator]]\nat = '10 min'\naction = 'retry-failed'\n\
+                 [[operator]]\nwhen = 'finished > 100'\naction.set-tags.a = 'too many'\n\
+                 [[operator]]\nwhen = 'succeeded > 99'\naction.set-tags.b = 'all'\n";
+    let lines = format!("{UNLIMITED}\nfinish = '1 d'");
+    let second = "[fleet.modules]\nmcu = { '7' = 1.0 }\n".to_owned()
+        + &rollout("3", &lines, steps)
+        + "[[rollout.packages]]\nmodule = 'mcu'\nversion = '8'\n";
+    let text = scenario(100, "rate.constant.rate = '1 /s'", QUICK, "") + &second;
+    let outcome = simulate(&load(&text), 1);
+    for package in &outcome.further {
+        assert_eq!((package.total().reopened, package.total().succeeded()), (100, 100));
+    }
+    // The two packages of a device end at one instant.
+    assert_eq!(outcome.further[0].campaign.steps_left, ["set-tags"]);
+}
+
+#[test]
 fn r27_a_failed_task_is_not_retried_while_another_campaign_has_the_device() {
     let cohort = "download.takes = '60 s'\nfails.flash = 1.0";
     let retry = "[[operator]]\nat = '10 min'\naction = 'retry-failed'\n";
