@@ -170,6 +170,11 @@ impl Attempt {
         self.phase == Phase::Downloading
     }
 
+    /// A download is going on, not interrupted.
+    pub fn is_loading(&self) -> bool {
+        self.phase == Phase::Downloading && self.running
+    }
+
     #[inline(always)]
     pub fn is_installing(&self) -> bool {
         self.phase == Phase::Installing

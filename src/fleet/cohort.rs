@@ -5,6 +5,7 @@ use crate::rng::threshold;
 
 use super::attempt::Verdict;
 use super::polling::Polling;
+use super::reach::Reach;
 
 /// One cohort's laws.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Cohort {
     pub never_returns: u64,
     /// Else, below this, it is online at a random instant.
     pub online_below: u64,
+    /// Where more than the periods decides it: what does.
+    pub reach: Option<Box<Reach>>,
     /// None: it waits to be told.
     pub polling: Option<Polling>,
     /// How long the user takes to agree or refuse, where that is asked for.

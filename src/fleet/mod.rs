@@ -3,11 +3,18 @@
 //! Nothing here knows whether time is virtual or real.
 
 mod attempt;
+mod chain;
 mod cohort;
 mod polling;
 mod presence;
+mod profile;
+mod reach;
+mod traces;
 
 pub use attempt::{Attempt, Downloads, Luck, Report, Verdict};
 pub use cohort::{Cohort, DownloadLaw, Failures, Start};
 pub use polling::Polling;
 pub use presence::{Presence, Stage};
+pub use profile::{Clock, POINTS, Profile, WEEK_US};
+pub use reach::{Memo, Outage, Pattern, Reach, Window};
+pub use traces::{Recorded, Traces};

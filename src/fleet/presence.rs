@@ -6,6 +6,7 @@ use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::rng::{Purpose, Stream, Streams};
 
 use super::cohort::{Cohort, Start};
+use super::reach::{Memo, Reach};
 
 /// A device as the calendar sees it, in sixteen bytes.
 ///
@@ -108,9 +109,9 @@ impl Presence {
 
     /// Ends the current period at its end and draws the next.
     #[inline(always)]
-    pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+    pub fn flip(&mut self, device: DeviceId, cohort: &Cohort, streams: &Streams, memo: &mut Memo) {
         let word = self.next_word(device, streams);
-        self.flip_with(word, device, cohort, streams);
+        self.flip_with(word, device, cohort, streams, memo);
     }
 
     /// The word that [`Presence::flip`] draws first.
@@ -121,12 +122,42 @@ impl Presence {
 
     /// [`Presence::flip`] with the word of [`Presence::next_word`].
     #[inline(always)]
-    pub fn flip_with(&mut self, word: u64, device: DeviceId, cohort: &Cohort, streams: &Streams) {
+    pub fn flip_with(
+        &mut self,
+        word: u64,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+        memo: &mut Memo,
+    ) {
+        if let Some(reach) = &cohort.reach {
+            return self.flip_by(reach, device, cohort, streams, memo);
+        }
         self.periods = self.periods.wrapping_add(1);
         let mut rest = streams.stream(device, Purpose::Period, self.periods).stepped_forward();
         let micros = cohort.period(!self.online()).sample_from(word, &mut rest);
         let until = end_of(self.until(), micros);
         self.word = until.0 << UNTIL_SHIFT | (self.word & LOW & !ENTERED) ^ ONLINE;
+    }
+
+    #[inline(never)]
+    fn flip_by(
+        &mut self,
+        reach: &Reach,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+        memo: &mut Memo,
+    ) {
+        self.periods = self.periods.wrapping_add(1);
+        let (online, until) = reach.at(self.until(), device, cohort, streams, memo);
+        debug_assert!(online != self.online(), "a change changes something");
+        self.set(online, until);
+    }
+
+    fn set(&mut self, online: bool, until: Time) {
+        let rest = self.word & LOW & !ENTERED & !ONLINE;
+        self.word = until.0 << UNTIL_SHIFT | rest | u64::from(online);
     }
 
     /// Undoes the flips from `now` on, and returns how many; what is left is how the device
@@ -142,6 +173,9 @@ impl Presence {
         cohort: &Cohort,
         streams: &Streams,
     ) -> u32 {
+        if let Some(reach) = &cohort.reach {
+            return self.back_by(reach, now, device, cohort, streams);
+        }
         let ahead = self.periods;
         if self.until().is_never() && ahead > 0 {
             // A period without end hides when it began.
@@ -160,12 +194,35 @@ impl Presence {
         ahead - self.periods
     }
 
+    #[inline(never)]
+    fn back_by(
+        &mut self,
+        reach: &Reach,
+        now: Time,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+    ) -> u32 {
+        let ahead = self.until();
+        let before = Time(now.0.saturating_sub(1));
+        let mut memo = Memo::default();
+        let (online, until) = reach.at(before, device, cohort, streams, &mut memo);
+        let (mut flips, mut at) = (0, until);
+        while at < ahead {
+            (_, at) = reach.at(at, device, cohort, streams, &mut memo);
+            flips += 1;
+        }
+        self.periods = self.periods.wrapping_sub(flips);
+        self.set(online, until);
+        flips
+    }
+
     #[cold]
     fn replay_to(&mut self, now: Time, device: DeviceId, cohort: &Cohort, streams: &Streams) {
         let (stage, flight) = (self.stage(), self.flight);
         *self = Presence::first(device, self.cohort(), Time::ZERO, cohort, streams);
         while self.until() < now {
-            self.flip(device, cohort, streams);
+            self.flip(device, cohort, streams, &mut Memo::default());
         }
         self.set_stage(stage);
         self.flight = flight;
@@ -188,6 +245,10 @@ impl Presence {
         let word = stream.next_u64();
         if word < cohort.never_returns {
             return Presence::new(id, false, Time::NEVER);
+        }
+        if let Some(reach) = &cohort.reach {
+            let (online, until) = reach.at(now, device, cohort, streams, &mut Memo::default());
+            return Presence::new(id, online, until);
         }
         if cohort.joins.is_some() {
             let joined = Presence::joined(device, cohort, streams);
@@ -214,7 +275,7 @@ impl Presence {
 
     fn run_to(&mut self, now: Time, device: DeviceId, cohort: &Cohort, streams: &Streams) {
         while self.until() <= now && !self.until().is_never() {
-            self.flip(device, cohort, streams);
+            self.flip(device, cohort, streams, &mut Memo::default());
         }
     }
 
@@ -234,7 +295,7 @@ impl Presence {
         streams: &Streams,
     ) -> bool {
         match cohort.start {
-            _ if cohort.joins.is_some() => {
+            _ if cohort.joins.is_some() || cohort.reach.is_some() => {
                 Presence::first(device, id, now, cohort, streams).online()
             }
             Start::Always if cohort.never_returns == 0 => true,
@@ -279,6 +340,7 @@ mod tests {
             periods: [off, on],
             never_returns,
             online_below,
+            reach: None,
             polling: None,
             consent: Law::Constant(0.0),
             refuses: 0,
@@ -312,7 +374,7 @@ mod tests {
             let (device, streams) = (DeviceId(device), Streams::new(3));
             let run_to = |presence: &mut Presence, end: u64| {
                 while presence.until() < Time(end) {
-                    presence.flip(device, &cohort, &streams);
+                    presence.flip(device, &cohort, &streams, &mut Memo::default());
                 }
             };
             let mut straight =

@@ -16,6 +16,7 @@ pub fn loaded() -> Loaded {
         text: "# as the user wrote it\n".into(),
         inventory: None,
         measured: vec![None],
+        traces: vec![None],
         select_list: None,
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
@@ -45,6 +46,9 @@ pub fn scenario() -> Scenario {
         versions: Default::default(),
         timezone: None,
         joins: None,
+        pace: None,
+        charges: None,
+        leaves: None,
         poll: None,
         confirms: Default::default(),
         online: Online::Always,
@@ -72,6 +76,7 @@ pub fn scenario() -> Scenario {
         )
         .unwrap(),
         operator: Vec::new(),
+        outage: Vec::new(),
         fleet: Fleet {
             devices: Some(1010),
             inventory: None,

@@ -39,9 +39,27 @@ pub enum Purpose {
     Poll,
     /// Whether and when the user agrees.
     Consent,
+    /// Phase of a device's sleep cycle, of its ranks in a profile, or in a recorded trace.
+    Phase,
+    /// Rank in a profile; indexed by how often it was drawn.
+    Rank,
+    /// How fast a device goes through its periods.
+    Pace,
+    /// When the device leaves for good.
+    Leaves,
+    /// Whether a device keeps a daily window, and its ends; indexed by the window.
+    Window,
+    /// How long a device takes to come back after an outage; indexed by outage.
+    Reconnect,
+    /// Up and down periods of an outage, whose number takes the device's place.
+    Outage,
+    /// How long a device waits before it asks a server again; indexed by the instant.
+    Backoff,
+    /// What a server does; the instant takes the device's place.
+    Server,
 }
 
-const PURPOSES: usize = Purpose::Consent as usize + 1;
+const PURPOSES: usize = Purpose::Server as usize + 1;
 
 /// All random streams of one seed.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_law::{self, Demand};
-use super::file::{Cohort, Delivery, Download, Online, Package, Scenario, Select};
+use super::file::{Cohort, Delivery, Download, Package, Scenario, Select};
 use super::findings::{Findings, suggestion};
 use super::path::{Path, Step};
 use super::tree::Node;
@@ -40,6 +40,7 @@ impl Checker<'_> {
         for (index, cohort) in self.scenario.fleet.cohort.iter().enumerate() {
             self.cohort(&Path::of("fleet.cohort").index(index), cohort);
         }
+        self.outages();
         self.run();
     }
 
@@ -270,11 +271,7 @@ impl Checker<'_> {
         if let Some(joins) = &cohort.joins {
             check_law::spans(self, &path.key("joins"), joins, Demand::None);
         }
-        if let Online::Renewal { on, off, start: _ } = &cohort.online {
-            let path = path.key("online").key("renewal");
-            check_law::spans(self, &path.key("on"), on, Demand::FiniteMean);
-            check_law::spans(self, &path.key("off"), off, Demand::FiniteMean);
-        }
+        self.online(path, cohort);
         let after = path.key("confirms").key("after");
         check_law::spans(self, &after, &cohort.confirms.after, Demand::None);
         self.poll(path, cohort);

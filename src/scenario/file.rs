@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::moments::Moment;
+use super::availability::{DailyWindow, Follows, Outage, Pace};
+use super::moments::{Moment, TimeOfDay};
 use super::profile::Profile;
 use super::rules::{
     AbortRule, Conflict, Dynamic, ModuleOrder, NotStarted, Order, RateFrom, Reached, Stages, Step,
@@ -34,6 +35,10 @@ pub struct Scenario {
     pub campaign: Campaign,
     /// The devices, and how they behave.
     pub fleet: Fleet,
+    /// What takes many devices off the network at the same time.
+    #[schemars(length(max = 1000))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outage: Vec<Outage>,
     /// What operators do to the campaign, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<Step>,
@@ -348,6 +353,15 @@ pub struct Cohort {
     /// When devices are reachable.
     #[serde(default)]
     pub online: Online,
+    /// How devices differ in the pace at which `renewal` and `measured` periods go by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+    /// Devices can be reached only in this daily window as well, e.g. while they charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charges: Option<DailyWindow>,
+    /// When devices leave for good, since the run began or they joined; none: they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<Law<Span>>,
     /// Share of devices that are offline for good, 0 to 1.
     #[schemars(range(min = 0, max = 1))]
     #[serde(default)]
@@ -427,6 +441,55 @@ pub enum Online {
         /// The state devices are in when the run begins.
         #[serde(default)]
         start: Start,
+    },
+    /// Shares of the devices that are online, by the hour on their own clocks. The same devices
+    /// are online in most hours, until they change ranks.
+    Profile {
+        /// 24 shares at the full hours of every day, from 00:00 on, or 168 for a week from
+        /// Monday 00:00 on; between them it goes in straight lines.
+        #[schemars(length(min = 24, max = 168))]
+        share: Vec<f64>,
+        /// How long a device keeps its rank in the order in which devices come online.
+        #[serde(default = "six_hours")]
+        holds: Span,
+    },
+    /// As `profile`, with a cosine over the day:
+    /// mean x (1 + amplitude x cos(2 pi x (hour - peak) / 24)).
+    Daily {
+        /// Share online over the day, 0 to 1.
+        #[schemars(range(min = 0, max = 1))]
+        mean: f64,
+        /// How far it goes up and down, as a share of the mean, 0 to 1.
+        #[schemars(range(min = 0, max = 1))]
+        amplitude: f64,
+        /// When most are online, on the devices' own clocks.
+        peak: TimeOfDay,
+        /// How long a device keeps its rank in the order in which devices come online.
+        #[serde(default = "six_hours")]
+        holds: Span,
+    },
+    /// Only in a daily window on the devices' own clocks.
+    Nightly(DailyWindow),
+    /// In short windows at even distances, as with the power saving of cellular modems (PSM,
+    /// eDRX); each device has a phase of its own.
+    Cycle {
+        /// From one window to the next, e.g. the periodic TAU "24 h".
+        every: Span,
+        /// How long the device can be reached in each, e.g. "16 s".
+        active: Span,
+        /// What it has begun in its window it brings to an end; else the window's end
+        /// interrupts it.
+        #[serde(default = "yes")]
+        stays_awake: bool,
+    },
+    /// Recorded changes in a CSV file with the columns `device`, `time_s` and `state` (on|off);
+    /// before its first row a device is in the other state.
+    Trace {
+        /// The CSV file; its path is relative to the scenario file.
+        file: PathBuf,
+        /// Which trace a device follows.
+        #[serde(default)]
+        follows: Follows,
     },
 }
 
@@ -575,6 +638,10 @@ fn one() -> u32 {
 
 fn one_minute() -> Span {
     Span::secs(60)
+}
+
+fn six_hours() -> Span {
+    Span::secs(6 * 3600)
 }
 
 fn yes() -> bool {

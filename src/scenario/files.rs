@@ -5,13 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use super::availability::Follows;
 use super::check::Checker;
 use super::file::{DEFAULT_MODULE, Online, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};
 use super::rules::Act;
-use super::{Inventory, Loaded, Measured, inventory, measured};
+use super::{Inventory, Loaded, Measured, Traces, inventory, measured, traces};
 use crate::model::DeviceId;
 
 /// Reads every file and resolves every name; problems go to the checker's findings.
@@ -19,11 +20,13 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
     let scenario = checker.scenario;
     let inventory = load_inventory(checker, base_dir);
     let measured = load_measured(checker, base_dir);
+    let traces = load_traces(checker, base_dir, inventory.as_ref());
     let mut loaded = Loaded {
         scenario: scenario.clone(),
         text: text.to_owned(),
         inventory: inventory.map(Arc::new),
         measured,
+        traces,
         select_list: None,
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
@@ -131,6 +134,74 @@ fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<M
         all.push(one);
     }
     all
+}
+
+fn load_traces(
+    checker: &mut Checker<'_>,
+    base_dir: &FilePath,
+    inventory: Option<&Inventory>,
+) -> Vec<Option<Arc<Traces>>> {
+    let scenario = checker.scenario;
+    let mut all = Vec::new();
+    for (index, cohort) in scenario.fleet.cohort.iter().enumerate() {
+        let mut one = None;
+        if let Online::Trace { file, follows } = &cohort.online {
+            let path = Path::of("fleet.cohort").index(index).key("online").key("trace");
+            if let Some((name, bytes)) = bytes_of(checker, base_dir, &path.key("file"), file) {
+                match traces::read(&name, &bytes) {
+                    Ok(traces) => one = Some(traces),
+                    Err(problems) => checker.findings.problems.extend(problems),
+                }
+            }
+            if let (Some(traces), Follows::Own) = (&mut one, follows) {
+                traces.of = own_traces(checker, &path.key("follows"), traces, index, inventory);
+            }
+        }
+        all.push(one.map(Arc::new));
+    }
+    all
+}
+
+/// The trace of each device of the cohort; 0 for devices of other cohorts.
+fn own_traces(
+    checker: &mut Checker<'_>,
+    path: &Path,
+    traces: &Traces,
+    cohort: usize,
+    inventory: Option<&Inventory>,
+) -> Option<Vec<u32>> {
+    let fleet = &checker.scenario.fleet;
+    if inventory.is_none() && fleet.cohort.len() > 1 {
+        let help = "list the devices in an inventory, or let devices follow traces at random";
+        checker.refuse(path, "does not say which device is in which cohort", help);
+        return None;
+    }
+    let names = traces.traces.iter().map(|(device, ..)| device.as_str());
+    let known: HashMap<&str, u32> = names.zip(0..).collect();
+    let mut missing = Vec::new();
+    let mut find = |id: &str| {
+        let found = known.get(id).copied();
+        if found.is_none() {
+            missing.push(id.to_owned());
+        }
+        found.unwrap_or(0)
+    };
+    let of = match inventory {
+        Some(inventory) => {
+            let devices = inventory.ids.iter().zip(&inventory.cohorts);
+            let own = |(id, of): (&String, &u16)| {
+                if usize::from(*of) == cohort { find(id) } else { 0 }
+            };
+            devices.map(own).collect()
+        }
+        None => (0..fleet.devices.unwrap_or(0)).map(|device| find(&device.to_string())).collect(),
+    };
+    if let Some(first) = missing.first() {
+        let rule = format!("needs a trace for each device; {} have none", missing.len());
+        let help = format!("the first without one is {first:?}");
+        checker.refuse(path, &rule, &help);
+    }
+    Some(of)
 }
 
 /// Versions of a module that devices may have installed, or get by a campaign of several.

@@ -1,6 +1,8 @@
 //! What the user writes: TOML → checked, typed, with units.
 
+pub mod availability;
 mod check;
+mod check_availability;
 mod check_fleet;
 mod check_law;
 mod check_rules;
@@ -21,6 +23,7 @@ mod schema;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod tree;
 pub mod units;
 mod walk;
@@ -42,6 +45,8 @@ pub struct Loaded {
     pub inventory: Option<Arc<Inventory>>,
     /// Measured periods, one entry per cohort; none where the cohort has no measured law.
     pub measured: Vec<Option<Measured>>,
+    /// Recorded changes, one entry per cohort; none where the cohort follows no traces.
+    pub traces: Vec<Option<Arc<Traces>>>,
     /// Ids of `select.list` or `select.list-file`, in push order.
     pub select_list: Option<Vec<crate::model::DeviceId>>,
     /// Devices that each step of the operator's day names.
@@ -71,6 +76,16 @@ pub struct Inventory {
     pub zones: Vec<u16>,
     /// IANA time zones.
     pub zone_names: Vec<String>,
+}
+
+/// Recorded changes between online and offline.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Traces {
+    /// By trace: the device it was recorded from, whether it begins online, and its changes in
+    /// order.
+    pub traces: Vec<(String, bool, Vec<crate::model::Time>)>,
+    /// By device of the fleet: its own trace, if devices follow their own.
+    pub of: Option<Vec<u32>>,
 }
 
 /// Measured online and offline periods in microseconds, each sorted, none zero.

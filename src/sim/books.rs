@@ -8,6 +8,7 @@ use crate::scheduler::{Ready, StepTimer, TaskPolicy, TaskResult};
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
 use super::ledger::Ledger;
+use super::memos::Memos;
 use super::outcome::{Events, Tally};
 use super::trace::{TraceEntry, Tracer};
 use super::world::World;
@@ -19,6 +20,7 @@ pub struct Books<'w> {
     pub calendar: Calendar,
     pub entering: Entering,
     pub idle: Idle,
+    pub memos: Memos,
     /// Devices that became ready since the coordinator took them last.
     pub ready: Vec<Ready>,
     /// Slots of those that had no flight and are not in the calendar: most are pushed at once.
@@ -63,6 +65,7 @@ impl<'w> Books<'w> {
             calendar: Calendar::new(),
             entering: Entering::new(),
             idle: Idle::new(world),
+            memos: Memos::new(world),
             ready: Vec::new(),
             fresh: Vec::new(),
             tallies: vec![Tally::default(); world.cohorts.len()],
@@ -196,7 +199,8 @@ impl<'w> Books<'w> {
     pub fn flip(&mut self, slot: u32, device: DeviceId, presence: &mut Presence) {
         let now = presence.until();
         let cohort = presence.cohort();
-        presence.flip(device, self.world.cohort(cohort), &self.world.streams);
+        let memo = self.memos.of(slot);
+        presence.flip(device, self.world.cohort(cohort), &self.world.streams, memo);
         self.events.flips += 1;
         match (presence.stage(), presence.online()) {
             (Stage::Idle, _) => {}

@@ -140,7 +140,8 @@ impl Books<'_> {
     fn flip_active(&mut self, active: &mut Active, now: Time) {
         let world = self.world;
         let cohort = active.cohort();
-        active.presence.flip(active.device, world.cohort(cohort), &world.streams);
+        let memo = self.memos.of(active.flight.slot);
+        active.presence.flip(active.device, world.cohort(cohort), &world.streams, memo);
         self.events.flips += 1;
         match (active.presence.stage(), active.presence.online()) {
             (Stage::Waiting, true) => {
@@ -159,10 +160,13 @@ impl Books<'_> {
                 }
                 self.note(active, now, "offline");
             }
+            // It has been awake all the time.
+            (Stage::Pushed, true) if active.flight.attempt.is_loading() => {}
             (Stage::Pushed, true) => {
                 self.note(active, now, "online");
                 self.reconnect(active, now);
             }
+            (Stage::Pushed, false) if self.stays_awake(active, now) => {}
             (Stage::Pushed, false) => {
                 active.flight.attempt.disconnected(now);
                 self.note(active, now, "offline");
@@ -171,6 +175,14 @@ impl Books<'_> {
                 unreachable!("state and stage agree")
             }
         }
+    }
+
+    /// Whether only its sleep cycle would take the device off the network.
+    #[inline(always)]
+    fn stays_awake(&self, active: &Active, now: Time) -> bool {
+        let cohort = self.world.cohort(active.cohort());
+        let reach = cohort.reach.as_ref();
+        reach.is_some_and(|r| r.only_sleeps(now, active.device, cohort, &self.world.streams))
     }
 
     fn reconnect(&mut self, active: &mut Active, now: Time) {
@@ -196,7 +208,7 @@ impl Books<'_> {
     #[inline(always)]
     fn step_attempt(&mut self, active: &mut Active, now: Time) -> Fate {
         let luck = active.luck(self.world);
-        let online = active.presence.online();
+        let online = active.presence.online() || self.stays_awake(active, now);
         match active.flight.attempt.step(now, online, &luck) {
             None => return Fate::GoesOn,
             Some(Report::Progress { took }) => {

@@ -5,9 +5,12 @@
 //! memory, a stride of many ticks at a time, each change at its exact time. When a device's turn
 //! comes, it goes back to where it stood ([`Presence::back_to`]).
 
-use crate::fleet::{Cohort, Presence};
+use std::ops::Range;
+
+use crate::fleet::{Cohort, Memo, Presence};
 use crate::model::{DeviceId, Time};
 
+use super::memos::Memos;
 use super::records::Records;
 use super::world::World;
 
@@ -55,7 +58,7 @@ impl Idle {
     }
 
     /// Runs all idle devices to the end of the stride that `tick` lies in.
-    pub fn run(&mut self, tick: u64, world: &World, records: &mut Records) {
+    pub fn run(&mut self, tick: u64, world: &World, records: &mut Records, memos: &mut Memos) {
         if !records.every_device() || !self.is_due(tick) {
             return;
         }
@@ -64,24 +67,25 @@ impl Idle {
         let end = self.end(world);
         let slots = records.presences().len();
         for from in (0..slots).step_by(GROUP) {
-            self.run_group(from, GROUP.min(slots - from), end, world, records);
+            let to = slots.min(from + GROUP);
+            self.run_group(from..to, end, world, records, memos);
         }
     }
 
-    /// Runs `count` devices from the slot `from` on, in small loops, of which the processor can
+    /// Runs the devices at these slots, in small loops, of which the processor can
     /// overlap many rounds.
     #[inline(always)]
     fn run_group(
         &mut self,
-        from: usize,
-        count: usize,
+        slots: Range<usize>,
         end: Time,
         world: &World,
         records: &mut Records,
+        memos: &mut Memos,
     ) {
         let mut due = [0; GROUP];
         let mut dues = 0;
-        for (slot, presence) in (from..).zip(&records.presences()[from..from + count]) {
+        for (slot, presence) in slots.clone().zip(&records.presences()[slots]) {
             due[dues] = slot as u32;
             let changes = presence.until() < end;
             dues += usize::from(presence.is_idle() & changes);
@@ -97,9 +101,10 @@ impl Idle {
             let device = records.device(slot);
             let presence = records.presence(slot);
             let cohort = world.cohort(presence.cohort());
-            presence.flip_with(word, device, cohort, &world.streams);
+            let memo = memos.of(slot);
+            presence.flip_with(word, device, cohort, &world.streams, memo);
             self.flips += 1;
-            self.add(device, presence, cohort, world);
+            self.add(device, presence, world, memo);
         }
     }
 
@@ -109,12 +114,13 @@ impl Idle {
         &mut self,
         device: DeviceId,
         presence: &mut Presence,
-        cohort: &Cohort,
         world: &World,
+        memo: &mut Memo,
     ) {
         let end = self.end(world);
+        let cohort = world.cohort(presence.cohort());
         while presence.until() < end {
-            presence.flip(device, cohort, &world.streams);
+            presence.flip(device, cohort, &world.streams, memo);
             self.flips += 1;
         }
         let until = presence.until();

@@ -8,10 +8,12 @@ mod idle;
 mod ledger;
 mod matching;
 pub mod memory;
+mod memos;
 mod orders;
 pub mod outcome;
 mod plan;
 pub mod prefetch;
+mod reach;
 mod recorded;
 mod records;
 mod rollout;
@@ -24,3 +26,11 @@ mod trace;
 mod world;
 
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
+pub use world::World;
+
+use crate::scenario::Loaded;
+
+/// What the run of the scenario's first package would read: for looking at single devices.
+pub fn world_of(loaded: &Loaded) -> World {
+    setup::world(loaded, loaded, 0, 0)
+}

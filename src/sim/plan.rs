@@ -221,7 +221,7 @@ fn openings(loaded: &Loaded, zone: &str) -> Openings {
 }
 
 /// Daily windows in the time of the run, from its beginning to beyond its end.
-fn windows(
+pub fn windows(
     from: TimeOfDay,
     to: TimeOfDay,
     zone: &TimeZone,

@@ -12,6 +12,7 @@ use crate::scenario::{Loaded, Measured};
 use crate::scheduler::{DeviceList, OfflineTurn, Retry, TaskPolicy, TimeoutFrom};
 
 use super::plan;
+use super::reach;
 use super::ticks::Ticks;
 use super::world::{Devices, Shares, Versions, World};
 
@@ -39,6 +40,8 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
     let module_id = module_id(scenario, module);
     let streams = Streams::new(scenario.run.seed);
     let polls = scenario.campaign.delivery == file::Delivery::Poll;
+    let until = whole_ticks(ticks, scenario.run.until);
+    let reaches = reach::reaches(root, &streams, until);
     World {
         streams: match position {
             0 => streams,
@@ -50,7 +53,11 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
             .cohort
             .iter()
             .zip(&loaded.measured)
-            .map(|(cohort, measured)| compile_cohort(cohort, measured.as_ref(), polls))
+            .zip(reaches)
+            .map(|((cohort, measured), reach)| Cohort {
+                reach,
+                ..compile_cohort(cohort, measured.as_ref(), polls)
+            })
             .collect(),
         cohort_names: scenario.fleet.cohort.iter().map(|c| c.name.clone()).collect(),
         downloads: downloads(loaded, &versions),
@@ -74,7 +81,7 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
         by_eligibility: scenario.campaign.order == rules::Order::Eligible,
         polls,
         ticks,
-        until: whole_ticks(ticks, scenario.run.until),
+        until,
         module: package as u8,
         module_id,
     }
@@ -230,6 +237,10 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
             };
             (start(from), empirical(&measured.on_us), empirical(&measured.off_us))
         }
+        pattern => {
+            let [on, off] = reach::usual_periods(pattern).map(Law::Constant);
+            (Start::Always, on, off)
+        }
     };
     let (never_returns, online_below) =
         Cohort::presence_thresholds(start, &on, &off, cohort.never_returns);
@@ -239,6 +250,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
         periods: [off, on],
         never_returns,
         online_below,
+        reach: None,
         polling: polls
             .then_some(cohort.poll)
             .flatten()
@@ -266,7 +278,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
 }
 
 /// A quantity as the number its law works on.
-trait Amount: Copy {
+pub trait Amount: Copy {
     fn amount(self) -> f64;
 }
 
@@ -284,7 +296,7 @@ impl Amount for BitRate {
     }
 }
 
-fn law<U: Amount>(law: &file::Law<U>) -> Law {
+pub fn law<U: Amount>(law: &file::Law<U>) -> Law {
     match law {
         file::Law::Constant(value) => Law::Constant(value.amount()),
         file::Law::Uniform { from, to } => Law::Uniform { from: from.amount(), to: to.amount() },

@@ -104,7 +104,7 @@ impl<'w> Shard<'w> {
             let presence = records.presence(slot);
             let cohort = world.cohort(id);
             *presence = Presence::first(device, id, Time::ZERO, cohort, &world.streams);
-            books.idle.add(device, presence, cohort, world);
+            books.idle.add(device, presence, world, books.memos.of(slot));
         }
     }
 
@@ -167,7 +167,7 @@ impl<'w> Shard<'w> {
     /// As [`Shard::take_turns`], with devices that have a turn going on to `end`.
     fn take_turns_to(&mut self, tick: u64, end: Time) {
         self.tick = tick;
-        self.books.idle.run(tick, self.books.world, &mut self.records);
+        self.run_idle(tick);
         let mut inbox = std::mem::take(&mut self.inbox);
         inbox.aside.drain(..).for_each(|device| self.set_aside(device));
         inbox.listed.drain(..).for_each(|listed| self.take_turn(listed, end));
@@ -195,6 +195,11 @@ impl<'w> Shard<'w> {
         self.inbox = inbox;
         self.settle_fresh();
         self.books.flush();
+    }
+
+    fn run_idle(&mut self, tick: u64) {
+        let Books { idle, world, memos, .. } = &mut self.books;
+        idle.run(tick, world, &mut self.records, memos);
     }
 
     /// Devices that have become ready and were not pushed at once stay, and may go offline.
@@ -368,8 +373,7 @@ impl<'w> Shard<'w> {
         if records.every_device() {
             let device = records.device(slot);
             let presence = records.presence(slot);
-            let cohort = books.world.cohort(presence.cohort());
-            books.idle.add(device, presence, cohort, books.world);
+            books.idle.add(device, presence, books.world, books.memos.of(slot));
         }
     }
 
@@ -385,7 +389,8 @@ impl<'w> Shard<'w> {
         };
         let presence = self.records.presence(slot);
         while presence.until() <= at {
-            presence.flip(device, world.cohort(cohort), &world.streams);
+            let memo = self.books.memos.of(slot);
+            presence.flip(device, world.cohort(cohort), &world.streams, memo);
             self.books.events.flips += 1;
         }
         presence.set_stage(Stage::Ready);
@@ -481,7 +486,9 @@ impl<'w> Shard<'w> {
         {
             return None;
         }
-        Some(self.records.make(device, presence))
+        let slot = self.records.make(device, presence);
+        self.books.memos.forget(slot);
+        Some(slot)
     }
 
     /// Store-and-forward for a device that never returns: the permit is spent all the same.

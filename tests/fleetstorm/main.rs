@@ -1,5 +1,6 @@
 //! What the whole program promises: rules, laws, determinism, command line, floors.
 
+mod availability;
 mod case;
 mod cases;
 mod cli;

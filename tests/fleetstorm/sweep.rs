@@ -32,7 +32,65 @@ fn online() -> impl Strategy<Value = String> {
     let renewal = (period(), period(), start).prop_map(|(on, off, start)| {
         format!("online.renewal = {{ on = {on}, off = {off}, start = '{start}' }}")
     });
-    prop_oneof![1 => Just("online.always = {}".to_owned()), 4 => renewal]
+    let always = Just("online.always = {}".to_owned());
+    let plain = prop_oneof![1 => always, 4 => renewal];
+    prop_oneof![3 => plain, 2 => reach()]
+}
+
+/// What more than on and off periods decides whether devices are online.
+pub fn reach() -> impl Strategy<Value = String> {
+    let paced = (period(), period()).prop_map(|(on, off)| {
+        format!("online.renewal = {{ on = {on}, off = {off} }}\npace.gamma.shape = 1.5")
+    });
+    let daily = (0.0..0.5, 0.0..1.0, select(&["10 min", "6 h", "9 d"][..])).prop_map(
+        |(mean, amplitude, holds)| {
+            format!(
+                "online.daily = {{ mean = {mean:.2}, amplitude = {amplitude:.2}, peak = '20:00',
+                 holds = '{holds}' }}\ntimezone = 'Europe/Berlin'"
+            )
+        },
+    );
+    let hours = prop::collection::vec(0.0..1.0, 24).prop_map(|hours| {
+        let hours: Vec<String> = hours.iter().map(|share| format!("{share:.1}")).collect();
+        format!("online.profile.share = [{}]", hours.join(", "))
+    });
+    let nightly = window().prop_map(|window| format!("online.nightly = {window}"));
+    let cycle = (select(&["10 min", "1 h", "24 h"][..]), 1..500, any::<bool>()).prop_map(
+        |(every, active, awake)| {
+            format!(
+                "online.cycle = {{ every = '{every}', active = '{active} s',                  stays_awake = {awake} }}"
+            )
+        },
+    );
+    let pattern = prop_oneof![paced, daily, hours, nightly, cycle];
+    let charges = prop::option::of(window());
+    let leaves = prop::option::of(select(&["2 h", "5 d"][..]));
+    (pattern, charges, leaves).prop_map(|(pattern, charges, leaves)| {
+        let charges = charges.map_or(String::new(), |window| format!("\ncharges = {window}"));
+        let leaves = leaves
+            .map_or(String::new(), |mean| format!("\nleaves = {{ exponential.mean = '{mean}' }}"));
+        format!("{pattern}{charges}{leaves}")
+    })
+}
+
+fn window() -> impl Strategy<Value = String> {
+    let hours = select(&["from = '22:00', to = '06:00'", "from = '09:30', to = '17:00'"][..]);
+    let jitter = select(&["0 s", "20 min", "2 h"][..]);
+    (hours, 0.2..1.0, jitter).prop_map(|(hours, probability, jitter)| {
+        format!("{{ {hours}, probability = {probability:.2}, jitter = '{jitter}' }}")
+    })
+}
+
+/// Outages of the whole fleet, at random or at known times.
+pub fn outage() -> impl Strategy<Value = String> {
+    let random = (period(), period(), any::<bool>()).prop_map(|(up, down, each)| {
+        format!(
+            "[[outage]]\nname = 'random'\neach = {each}\nwhen.random = {{ up = {up}, down = {down} }}
+             reconnect = {{ uniform = {{ from = '0 s', to = '5 min' }} }}\n"
+        )
+    });
+    let scheduled = "[[outage]]\nname = 'scheduled'\nwhen.scheduled = { at = '1 h', lasts = '2 h', every = '1 d' }\n";
+    prop_oneof![3 => Just(String::new()), 1 => random, 1 => Just(scheduled.to_owned())]
 }
 
 fn cohort() -> impl Strategy<Value = String> {
@@ -82,7 +140,8 @@ fn campaign() -> impl Strategy<Value = String> {
 pub fn text() -> impl Strategy<Value = String> {
     let run = (1u32..10_000, select(&["20 ms", "1 s", "1 min"][..]), any::<bool>(), 1..20);
     let cohorts = prop::collection::vec(cohort(), 1..4);
-    (campaign(), cohorts, 1u32..200, run).prop_map(|(campaign, cohorts, devices, run)| {
+    let parts = (campaign(), cohorts, outage(), 1u32..200, run);
+    parts.prop_map(|(campaign, cohorts, outage, devices, run)| {
         let (seed, tick, flips, days) = run;
         let share = |at: usize| match at {
             0 => 1.0 - 0.25 * (cohorts.len() - 1) as f64,
@@ -96,7 +155,7 @@ pub fn text() -> impl Strategy<Value = String> {
         format!(
             "format = 1\npackage.version = '2'\n[campaign]\nname = 'sweep'\n{campaign}
 [run]\nseed = {seed}\ntick = '{tick}'\nevery_flip = {flips}\nuntil = '{days} d'\nsample_every = '1 h'
-[fleet]\ndevices = {devices}\nversions = {{ '1' = 0.8, '1.5' = 0.1, '2' = 0.1 }}\n{tables}"
+[fleet]\ndevices = {devices}\nversions = {{ '1' = 0.8, '1.5' = 0.1, '2' = 0.1 }}\n{tables}{outage}"
         )
     })
 }
