@@ -5,6 +5,7 @@ pub mod dist;
 pub mod fleet;
 pub mod live;
 pub mod model;
+pub mod network;
 pub mod report;
 pub mod rng;
 pub mod scenario;

@@ -34,6 +34,12 @@ enum Phase {
     Reacting,
     /// Would begin the download, but is offline.
     Blocked,
+    /// Has asked the server for the download.
+    Asking,
+    /// The server's answer is on its way: the download may begin.
+    Answered,
+    /// Was refused, and will ask again.
+    BackingOff,
     Downloading,
     Verifying,
     Installing,
@@ -73,6 +79,10 @@ pub enum Verdict {
 pub enum Report {
     /// The download begins; `took` is the time since the offer left.
     Progress { took: Span },
+    /// It asks the server for the download.
+    Asks,
+    /// The server's answer is there: [`Attempt::load`] or [`Attempt::resume`].
+    Admitted,
     /// The download ended well; verification and installation begin.
     Downloaded { took: Span, interruptions: u16 },
     /// The final result; `took` is the time since the download's end, or since its start if
@@ -140,7 +150,7 @@ impl Attempt {
             interruptions: 0,
             version,
         };
-        let at_once = luck.cohort.reaction == Law::Constant(0.0);
+        let at_once = luck.cohort.reaction == Law::Constant(0.0) && !luck.cohort.asks;
         match (online, at_once) {
             (false, _) => (attempt, None),
             (true, true) if attempt.verdict != Verdict::Reject => {
@@ -172,7 +182,7 @@ impl Attempt {
 
     /// A download is going on, not interrupted.
     pub fn is_loading(&self) -> bool {
-        self.phase == Phase::Downloading && self.running
+        self.phase == Phase::Downloading && (self.running || self.mark().is_some())
     }
 
     #[inline(always)]
@@ -217,6 +227,9 @@ impl Attempt {
             }
             Phase::Reporting => self.begin(Phase::Reporting, now, Span::ZERO),
             Phase::Reacting
+            | Phase::Asking
+            | Phase::Answered
+            | Phase::BackingOff
             | Phase::Verifying
             | Phase::Installing
             | Phase::Silent
@@ -224,18 +237,93 @@ impl Attempt {
         }
     }
 
-    /// The device left the network; only a download waits for it.
+    /// The device left the network; a download waits for it, and what it asked is void.
     pub fn disconnected(&mut self, now: Time) {
-        if self.phase == Phase::Downloading {
-            self.work -= now.0;
-            self.running = false;
-            self.interruptions = self.interruptions.saturating_add(1);
+        match self.phase {
+            Phase::Downloading => {
+                self.work -= now.0;
+                self.running = false;
+                self.interruptions = self.interruptions.saturating_add(1);
+            }
+            Phase::Asking | Phase::Answered | Phase::BackingOff => self.halt(Phase::Blocked),
+            _ => {}
         }
+    }
+
+    /// Waits for an answer of the server.
+    pub fn is_asking(&self) -> bool {
+        self.phase == Phase::Asking
+    }
+
+    /// The answer is known, and the download has not begun.
+    pub fn is_answered(&self) -> bool {
+        self.phase == Phase::Answered
+    }
+
+    /// The download may begin at `at`.
+    pub fn answered(&mut self, at: Time) {
+        assert!(self.phase == Phase::Asking, "only who asks is answered");
+        self.phase = Phase::Answered;
+        self.work = at.0;
+        self.running = true;
+    }
+
+    /// The device was refused, and asks again at `until`.
+    pub fn refused(&mut self, until: Time) {
+        assert!(self.phase == Phase::Asking, "only who asks is refused");
+        self.phase = Phase::BackingOff;
+        self.work = until.0;
+        self.running = true;
+    }
+
+    /// An interrupted download asks to go on; what is left of it.
+    pub fn ask_again(&mut self) -> Span {
+        assert!(self.phase == Phase::Downloading && !self.running, "an interrupted download");
+        self.phase = Phase::Asking;
+        Span(self.work)
+    }
+
+    /// The download begins; the time since the offer left, unless it has begun before.
+    pub fn load(&mut self, now: Time, luck: &Luck) -> Option<Span> {
+        let is_first = self.interruptions == 0;
+        let took = now.since(self.since);
+        if is_first {
+            self.since = now;
+        }
+        self.begin(Phase::Downloading, now, self.download_span(luck));
+        is_first.then_some(took)
+    }
+
+    /// The download goes on with what is left of it.
+    pub fn resume(&mut self, now: Time, left: Span) {
+        self.begin(Phase::Downloading, now, left);
+    }
+
+    /// The download ends when its class has done so much: nobody knows yet when that is.
+    pub fn ends_with(&mut self, mark: f64) {
+        assert!(self.phase == Phase::Downloading && mark.is_normal(), "a download's mark");
+        self.work = mark.to_bits();
+        self.running = false;
+    }
+
+    /// What [`Attempt::ends_with`] was told, as long as that holds.
+    pub fn mark(&self) -> Option<f64> {
+        // The bits of a normal number are above every instant and every span.
+        let waits = self.phase == Phase::Downloading && !self.running && self.work > Time::NEVER.0;
+        waits.then(|| f64::from_bits(self.work))
+    }
+
+    /// The download ends at `at`.
+    pub fn ends_at(&mut self, at: Time) {
+        assert!(self.phase == Phase::Downloading, "a download");
+        self.work = at.0;
+        self.running = true;
     }
 
     /// Whether the offer has reached the device and nothing was heard from it yet.
     pub fn is_delivered_unheard(&self) -> bool {
-        matches!(self.phase, Phase::Reacting | Phase::Blocked)
+        use Phase::{Answered, Asking, BackingOff, Blocked, Reacting};
+        matches!(self.phase, Reacting | Blocked | Asking | Answered | BackingOff)
     }
 
     /// Does what is due at `now`, and tells what the scheduler hears of it, if anything.
@@ -251,13 +339,21 @@ impl Attempt {
             }
             Phase::Installing => self.conclude(now, online),
             Phase::Reacting if self.verdict == Verdict::Reject => self.conclude(now, online),
+            Phase::Reacting | Phase::BackingOff if online && luck.cohort.asks => {
+                self.halt(Phase::Asking);
+                Some(Report::Asks)
+            }
+            Phase::Answered => {
+                self.running = false;
+                Some(Report::Admitted)
+            }
             Phase::Reacting if online => {
                 let took = now.since(self.since);
                 self.since = now;
                 self.begin(Phase::Downloading, now, self.download_span(luck));
                 Some(Report::Progress { took })
             }
-            Phase::Reacting => {
+            Phase::Reacting | Phase::BackingOff => {
                 self.halt(Phase::Blocked);
                 None
             }
@@ -271,7 +367,9 @@ impl Attempt {
                 self.running = false;
                 Some(Report::Rested)
             }
-            Phase::Offered | Phase::Blocked | Phase::Silent => unreachable!("never running"),
+            Phase::Offered | Phase::Blocked | Phase::Asking | Phase::Silent => {
+                unreachable!("never running")
+            }
         }
     }
 
@@ -351,14 +449,27 @@ impl Luck<'_> {
         match &self.cohort.download {
             DownloadLaw::Takes(law) => Span::from_micros_f64(law.sample(attempt)),
             DownloadLaw::Link(law) => {
-                let own = self.downloads.link_bps.get(self.device.0 as usize);
-                let bps = match own.copied().unwrap_or(0) {
-                    0 => law.sample(&mut self.streams.stream(self.device, Purpose::Link, 0)),
-                    own => own as f64,
-                };
+                let bps = self.own_bps(law);
                 let bits = self.downloads.image_bits[usize::from(version)];
                 Span::from_micros_f64(bits / bps * 1e6)
             }
+        }
+    }
+
+    /// The rate of the device's own link in bit/s; none where its downloads have a duration.
+    pub fn link_bps(&self) -> Option<f64> {
+        match &self.cohort.download {
+            DownloadLaw::Takes(_) => None,
+            DownloadLaw::Link(law) => Some(self.own_bps(law)),
+        }
+    }
+
+    #[inline(always)]
+    fn own_bps(&self, law: &Law) -> f64 {
+        let own = self.downloads.link_bps.get(self.device.0 as usize);
+        match own.copied().unwrap_or(0) {
+            0 => law.sample(&mut self.streams.stream(self.device, Purpose::Link, 0)),
+            own => own as f64,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Cohort {
     pub refuses: u64,
     pub reaction: Law,
     pub download: DownloadLaw,
+    /// Devices ask a server before they load.
+    pub asks: bool,
     /// A download starts anew after an interruption.
     pub restarts: bool,
     pub verify: Law,

@@ -3,6 +3,7 @@
 //! Nothing here knows whether time is virtual or real.
 
 mod attempt;
+mod backoff;
 mod chain;
 mod cohort;
 mod polling;
@@ -12,6 +13,7 @@ mod reach;
 mod traces;
 
 pub use attempt::{Attempt, Downloads, Luck, Report, Verdict};
+pub use backoff::{Backoff, Jitter};
 pub use cohort::{Cohort, DownloadLaw, Failures, Start};
 pub use polling::Polling;
 pub use presence::{Presence, Stage};

@@ -194,6 +194,8 @@ impl Presence {
         ahead - self.periods
     }
 
+    /// [`Presence::back_to`] where more than periods decides; what lies beyond the run's end is
+    /// not looked at, so it does not count.
     #[inline(never)]
     fn back_by(
         &mut self,
@@ -203,7 +205,11 @@ impl Presence {
         cohort: &Cohort,
         streams: &Streams,
     ) -> u32 {
-        let ahead = self.until();
+        let word = streams.stream(device, Purpose::FirstPresence, 0).next_u64();
+        if word < cohort.never_returns {
+            return 0;
+        }
+        let ahead = self.until().min(reach.ends);
         let before = Time(now.0.saturating_sub(1));
         let mut memo = Memo::default();
         let (online, until) = reach.at(before, device, cohort, streams, &mut memo);
@@ -346,6 +352,7 @@ mod tests {
             refuses: 0,
             reaction: Law::Constant(0.0),
             download: DownloadLaw::Takes(Law::Constant(0.0)),
+            asks: false,
             restarts: false,
             verify: Law::Constant(0.0),
             install: Law::Constant(0.0),

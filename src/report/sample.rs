@@ -77,6 +77,8 @@ pub fn scenario() -> Scenario {
         .unwrap(),
         operator: Vec::new(),
         outage: Vec::new(),
+        backend: None,
+        link: Vec::new(),
         fleet: Fleet {
             devices: Some(1010),
             inventory: None,
@@ -101,6 +103,7 @@ pub fn two_cohorts() -> Outcome {
         cohorts.iter().map(row).collect::<Vec<_>>()
     };
     Outcome {
+        traffic: None,
         campaign: campaign(),
         trace: Vec::new(),
         module: "default".into(),
@@ -126,6 +129,7 @@ pub fn empty() -> Outcome {
     let mut tally = Tally::default();
     tally.states[TaskState::NotRequired.index()] = 7;
     Outcome {
+        traffic: None,
         campaign: campaign(),
         trace: Vec::new(),
         module: "default".into(),

@@ -55,11 +55,13 @@ pub enum Purpose {
     Outage,
     /// How long a device waits before it asks a server again; indexed by the instant.
     Backoff,
-    /// What a server does; the instant takes the device's place.
-    Server,
+    /// How long a server takes for a device's request; indexed by the instant.
+    Service,
+    /// Which cell of a shared link the device is in; indexed by the link.
+    Cell,
 }
 
-const PURPOSES: usize = Purpose::Server as usize + 1;
+const PURPOSES: usize = Purpose::Cell as usize + 1;
 
 /// All random streams of one seed.
 #[derive(Clone, Copy, Debug)]

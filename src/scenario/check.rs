@@ -41,6 +41,8 @@ impl Checker<'_> {
             self.cohort(&Path::of("fleet.cohort").index(index), cohort);
         }
         self.outages();
+        self.backend();
+        self.links();
         self.run();
     }
 

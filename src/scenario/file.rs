@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::availability::{DailyWindow, Follows, Outage, Pace};
+use super::backend::{Backend, Link};
 use super::moments::{Moment, TimeOfDay};
 use super::profile::Profile;
 use super::rules::{
@@ -39,6 +40,13 @@ pub struct Scenario {
     #[schemars(length(max = 1000))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outage: Vec<Outage>,
+    /// The servers that devices ask, and load from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+    /// Links that downloads share, beside the backend's egress.
+    #[schemars(length(max = 100))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link: Vec<Link>,
     /// What operators do to the campaign, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<Step>,

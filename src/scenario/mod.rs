@@ -1,8 +1,10 @@
 //! What the user writes: TOML → checked, typed, with units.
 
 pub mod availability;
+pub mod backend;
 mod check;
 mod check_availability;
+mod check_backend;
 mod check_fleet;
 mod check_law;
 mod check_rules;

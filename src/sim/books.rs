@@ -11,6 +11,7 @@ use super::ledger::Ledger;
 use super::memos::Memos;
 use super::outcome::{Events, Tally};
 use super::trace::{TraceEntry, Tracer};
+use super::traffic::Traffic;
 use super::world::World;
 
 /// A shard without its devices' records.
@@ -56,6 +57,8 @@ pub struct Books<'w> {
     pub reopened: Vec<(DeviceId, FailureReason)>,
     /// What packages of one fleet know of each other; none where there is only one.
     pub ledger: Option<Box<Ledger>>,
+    /// What devices load over shared links and ask of servers, if they do.
+    pub traffic: Option<Box<Traffic<'w>>>,
 }
 
 impl<'w> Books<'w> {
@@ -85,6 +88,7 @@ impl<'w> Books<'w> {
             results: Vec::new(),
             reopened: Vec::new(),
             ledger: None,
+            traffic: world.network.as_ref().map(|network| Box::new(Traffic::new(network))),
         }
     }
 

@@ -76,7 +76,11 @@ impl Books<'_> {
         let version = active.flight.attempt.version;
         let online = active.presence.online();
         let (attempt, report) = Attempt::offer(now, online, number, version, &luck);
+        if self.traffic.is_some() {
+            self.abandon(active);
+        }
         active.flight.attempt = attempt;
+        self.follow(active, now, false);
         active.presence.set_stage(Stage::Pushed);
         self.events.pushes += 1;
         self.note(active, now, "pushed");
@@ -149,9 +153,17 @@ impl Books<'_> {
                 if active.is_queued() {
                     self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
                 }
-                active.presence.set_stage(Stage::Ready);
                 self.note(active, now, "online");
-                self.retry(active, now);
+                match self.world.polls && self.has_server() {
+                    true => {
+                        active.presence.set_stage(Stage::Pushed);
+                        self.poll(active, now);
+                    }
+                    false => {
+                        active.presence.set_stage(Stage::Ready);
+                        self.retry(active, now);
+                    }
+                }
             }
             (Stage::Ready, false) => {
                 active.presence.set_stage(Stage::Waiting);
@@ -168,6 +180,7 @@ impl Books<'_> {
             }
             (Stage::Pushed, false) if self.stays_awake(active, now) => {}
             (Stage::Pushed, false) => {
+                self.interrupt(active, now);
                 active.flight.attempt.disconnected(now);
                 self.note(active, now, "offline");
             }
@@ -191,7 +204,13 @@ impl Books<'_> {
         let Flight { attempt, task, .. } = &mut *active.flight;
         let delivered = attempt.is_delivered_unheard();
         let effect = task.handle(now, Input::Connected, &self.policy);
-        attempt.connected(now, &luck);
+        if attempt.is_downloading() && luck.cohort.asks {
+            self.ask_to_go_on(active, now);
+        } else {
+            attempt.connected(now, &luck);
+            self.follow(active, now, false);
+            self.repeat_poll(active, now);
+        }
         if effect == Effect::Repush && delivered {
             self.note(active, now, "pushed again");
             self.tally(active.cohort()).repushes += 1;
@@ -209,8 +228,23 @@ impl Books<'_> {
     fn step_attempt(&mut self, active: &mut Active, now: Time) -> Fate {
         let luck = active.luck(self.world);
         let online = active.presence.online() || self.stays_awake(active, now);
-        match active.flight.attempt.step(now, online, &luck) {
+        let was_loading = active.flight.attempt.is_loading();
+        let report = active.flight.attempt.step(now, online, &luck);
+        self.follow(active, now, was_loading);
+        match report {
             None => return Fate::GoesOn,
+            Some(Report::Asks) => {
+                self.ask_to_load(active, now);
+                return Fate::GoesOn;
+            }
+            Some(Report::Admitted) => {
+                let first = self.load_admitted(active, now);
+                self.follow(active, now, false);
+                if let Some(took) = first {
+                    self.hear_progress(active, now, took);
+                }
+                return Fate::GoesOn;
+            }
             Some(Report::Progress { took }) => {
                 self.hear_progress(active, now, took);
                 return Fate::GoesOn;
@@ -354,6 +388,7 @@ impl Books<'_> {
 
     /// R18, R19: the device is listed: its user is asked, or it may ask for the offer.
     pub fn enrol(&mut self, active: &mut Active, now: Time) {
+        self.abandon(active);
         active.presence.set_stage(Stage::Pushed);
         if self.world.confirms {
             active.flight.task = Task::awaiting_confirmation();
@@ -367,7 +402,7 @@ impl Books<'_> {
     /// What a device waited for has come: its user's answer, its poll, or the time to retry.
     fn wake(&mut self, active: &mut Active, now: Time) {
         if active.flight.task.state() != TaskState::AwaitingConfirmation {
-            return self.retry(active, now);
+            return self.poll(active, now);
         }
         let (_, agrees) = active.luck(self.world).consent(now);
         match agrees {
@@ -375,6 +410,14 @@ impl Books<'_> {
             false => {
                 self.hear(active, now, Input::Refused);
             }
+        }
+    }
+
+    /// A device that polls a server asks there first; else it is tried again at once.
+    fn poll(&mut self, active: &mut Active, now: Time) {
+        let asks = self.world.polls && self.has_server() && active.presence.online();
+        if !asks || !self.ask_for_offer(active, now) {
+            self.retry(active, now);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod books;
 mod calendar;
+mod exchange;
 mod flights;
 mod gate;
 mod idle;
@@ -9,6 +10,7 @@ mod ledger;
 mod matching;
 pub mod memory;
 mod memos;
+mod network;
 mod orders;
 pub mod outcome;
 mod plan;
@@ -23,6 +25,7 @@ mod setup;
 mod shard;
 mod ticks;
 mod trace;
+mod traffic;
 mod world;
 
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};

@@ -22,6 +22,8 @@ pub struct Outcome {
     /// Versions of the whole fleet at the end: name and number of devices.
     pub versions: Vec<(String, u64)>,
     pub events: Events,
+    /// What shared links carried and servers were asked, where devices share them.
+    pub traffic: Option<Box<TrafficOutcome>>,
     pub campaign: CampaignOutcome,
     /// What the package was for, and the version it brings.
     pub module: String,
@@ -56,6 +58,71 @@ pub struct AbortOutcome {
     pub abort: Abort,
     /// Tasks that failed after it was acted on.
     pub overshoot: u64,
+}
+
+/// What devices of the fleet loaded over shared links and asked of servers.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct TrafficOutcome {
+    pub links: Vec<LinkOutcome>,
+    pub backend: Option<BackendOutcome>,
+    /// Greatest number of downloads at a boundary.
+    pub downloads_most: u64,
+    pub rows: Vec<TrafficRow>,
+}
+
+/// What a shared link carried.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct LinkOutcome {
+    pub name: String,
+    pub capacity_bps: f64,
+    pub carried_bits: f64,
+    /// Greatest load from one boundary to the next.
+    pub most_bps: f64,
+    /// Seconds in which it was full.
+    pub full_s: f64,
+}
+
+/// What a server was asked.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct BackendOutcome {
+    /// Requests by what they were for; the last were made with an expired link.
+    pub polls: u64,
+    pub download_requests: u64,
+    pub expired_links: u64,
+    /// Answered by a worker, shed (503), or given up by the device.
+    pub served: u64,
+    pub shed_by_queue: u64,
+    /// Shed since there were as many downloads as may be at a time.
+    pub shed_by_connections: u64,
+    pub given_up: u64,
+    /// Worker time taken, in seconds.
+    pub busy_s: f64,
+    pub waiting_most: u64,
+    /// From a request to the beginning and to the end of its service.
+    pub wait: Latency,
+    pub response: Latency,
+    /// Polls of devices that nobody waits for, and the part of all workers they take; above 1
+    /// they alone are too many.
+    pub idle_polls_per_s: f64,
+    pub idle_busy: f64,
+}
+
+impl BackendOutcome {
+    pub fn requests(&self) -> u64 {
+        self.polls + self.download_requests + self.expired_links
+    }
+}
+
+/// Links and servers at an instant; counts are cumulative.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct TrafficRow {
+    pub at: Time,
+    pub downloads: u64,
+    /// By link.
+    pub load_bps: Vec<f64>,
+    pub requests: u64,
+    pub shed: u64,
+    pub waiting: u64,
 }
 
 /// Why a run ended.

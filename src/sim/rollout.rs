@@ -293,7 +293,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         let (mut open, mut ready, mut is_cut_off, mut next) = (0, false, false, u64::MAX);
         let (mut heard, mut events) = (true, 0);
         for shard in self.shards {
-            let shard = lock(shard);
+            let mut shard = lock(shard);
             if cfg!(debug_assertions) {
                 shard.books.assert_conserved();
             }
@@ -463,6 +463,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
             target,
             trace,
             further: Vec::new(),
+            traffic: None,
         }
     }
 }

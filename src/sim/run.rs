@@ -5,14 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use crate::fleet::Cohort;
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
 use crate::scheduler::state::TaskState;
 use crate::scheduler::{Order, Registry};
 
+use super::exchange::Exchange;
 use super::gate::Gate;
 use super::ledger::{self, Peers};
 use super::matching::{self, Matching};
+use super::network::Network;
 use super::outcome::{Ended, Events, Outcome};
 use super::recorded;
 use super::records::Records;
@@ -143,6 +146,10 @@ pub fn conduct<R>(
             peers,
             gate: &gate,
             workers: &workers,
+            exchange: worlds[0]
+                .network
+                .as_ref()
+                .map(|network| exchange(loaded, &worlds[0], network)),
             options,
             reported: Instant::now(),
             boundaries: 0,
@@ -204,6 +211,23 @@ fn shards_of<'w>(
     (0..threads).map(shard).collect()
 }
 
+/// The exchange of a run, with the polls of idle devices.
+fn exchange(loaded: &Loaded, world: &World, network: &Network) -> Exchange {
+    let every = loaded.scenario.run.sample_every.map(|every| world.sample_ticks(every));
+    let mut exchange = Exchange::new(network, every);
+    let mut devices = vec![0u64; world.cohorts.len()];
+    if world.cohorts.iter().any(|cohort| cohort.polling.is_some()) {
+        for device in (0..world.devices.count()).map(DeviceId) {
+            devices[usize::from(world.cohort_of(device).0)] += 1;
+        }
+    }
+    let per_s = |(cohort, devices): (&Cohort, &u64)| {
+        cohort.polling.map_or(0.0, |polling| *devices as f64 / polling.every.as_secs_f64())
+    };
+    exchange.reserve(world.cohorts.iter().zip(&devices).map(per_s).sum());
+    exchange
+}
+
 /// What a gate's job number means.
 #[derive(Clone, Copy, PartialEq)]
 enum Job {
@@ -263,6 +287,8 @@ pub struct Coordinator<'a, 'w, 'o> {
     gate: &'a Gate,
     workers: &'a [Thread],
     options: Options<'o>,
+    /// What devices share, if they do.
+    exchange: Option<Exchange>,
     /// When progress was reported last.
     reported: Instant,
     boundaries: u64,
@@ -362,7 +388,11 @@ impl<'o> Coordinator<'_, '_, 'o> {
 
     /// Does at the beginning of `tick` what results, time and operators ask for.
     fn decide(&mut self, tick: u64) {
-        let now = self.rollouts[0].world().ticks.start(tick);
+        let world = self.rollouts[0].world();
+        let now = world.ticks.start(tick);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.at_boundary(tick, self.shards, world);
+        }
         if let Some(matching) = &mut self.matching {
             matching.take_later(&mut self.rollouts, now);
         }
@@ -485,6 +515,7 @@ impl<'o> Coordinator<'_, '_, 'o> {
             Ended::NothingLeft => world.ticks.start(self.last_active + 1),
             Ended::AllFinal | Ended::Interrupted => world.ticks.start(tick + 1),
         };
+        let traffic = self.exchange.take().map(|exchange| exchange.finish(end, world.ticks));
         let mut outcomes: Vec<Outcome> = Vec::new();
         for rollout in &mut self.rollouts {
             if rollout.wants_results {
@@ -500,7 +531,8 @@ impl<'o> Coordinator<'_, '_, 'o> {
         let registry = || recorded::registry(self.loaded, &self.rollouts, &mut outcomes);
         let registry = self.options.record.then(registry);
         let further = outcomes.split_off(1);
-        (Outcome { further, ..outcomes.remove(0) }, registry)
+        let traffic = traffic.map(Box::new);
+        (Outcome { further, traffic, ..outcomes.remove(0) }, registry)
     }
 }
 

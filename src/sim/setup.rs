@@ -11,6 +11,7 @@ use crate::scenario::rules::{self, Act};
 use crate::scenario::{Loaded, Measured};
 use crate::scheduler::{DeviceList, OfflineTurn, Retry, TaskPolicy, TimeoutFrom};
 
+use super::network::Network;
 use super::plan;
 use super::reach;
 use super::ticks::Ticks;
@@ -42,6 +43,8 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
     let polls = scenario.campaign.delivery == file::Delivery::Poll;
     let until = whole_ticks(ticks, scenario.run.until);
     let reaches = reach::reaches(root, &streams, until);
+    let network = Network::new(root);
+    let asks = network.as_ref().is_some_and(|network| network.backend.is_some());
     World {
         streams: match position {
             0 => streams,
@@ -56,6 +59,7 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
             .zip(reaches)
             .map(|((cohort, measured), reach)| Cohort {
                 reach,
+                asks,
                 ..compile_cohort(cohort, measured.as_ref(), polls)
             })
             .collect(),
@@ -81,6 +85,7 @@ pub fn world(root: &Loaded, loaded: &Loaded, package: usize, position: usize) ->
         by_eligibility: scenario.campaign.order == rules::Order::Eligible,
         polls,
         ticks,
+        network,
         until,
         module: package as u8,
         module_id,
@@ -262,6 +267,7 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
             Download::Takes(takes) => DownloadLaw::Takes(law(takes)),
             Download::Link(rate) => DownloadLaw::Link(law(rate)),
         },
+        asks: false,
         restarts: cohort.interrupted == Interrupted::Restart,
         verify: law(&cohort.verify),
         install: law(&cohort.install),

@@ -11,6 +11,7 @@ use super::flights::Fate;
 use super::outcome::{Events, LatencyKind};
 use super::prefetch::prefetch;
 use super::records::Records;
+use super::traffic::{Reply, Traffic, is_on_link};
 use super::world::World;
 
 /// How many devices ahead of its use a record is fetched: enough work for a memory latency.
@@ -31,6 +32,8 @@ pub struct Inbox {
     pub enrolled: Vec<DeviceId>,
     /// Devices that asked in vain.
     pub refused: Vec<Ready>,
+    /// Answers of the server.
+    pub replies: Vec<Reply>,
 }
 
 /// A device whose turn on the list has come, with the instant of its permit.
@@ -59,6 +62,7 @@ impl Inbox {
             + self.ready.len()
             + self.enrolled.len()
             + self.refused.len()
+            + self.replies.len()
     }
 }
 
@@ -109,10 +113,12 @@ impl<'w> Shard<'w> {
     }
 
     /// The next tick that has something to do; it may turn out to be little.
-    pub fn next_tick(&self) -> Option<u64> {
+    pub fn next_tick(&mut self) -> Option<u64> {
+        let ticks = self.books.world.ticks;
+        let traffic = self.books.traffic.as_mut().and_then(|traffic| traffic.next_tick(ticks));
         let fresh = (!self.books.fresh.is_empty()).then_some(self.tick + 1);
-        let next =
-            [self.books.calendar.next_tick(), self.books.idle.next_tick(self.books.world), fresh];
+        let idle = self.books.idle.next_tick(self.books.world);
+        let next = [self.books.calendar.next_tick(), idle, fresh, traffic];
         next.into_iter().flatten().min()
     }
 
@@ -128,7 +134,10 @@ impl<'w> Shard<'w> {
 
     /// Whether some device's next timer lies beyond the end of the run.
     pub fn is_cut_off(&self) -> bool {
-        self.books.cut_off || self.books.idle.cut_off
+        let loads = |traffic: &Box<Traffic>| traffic.loading > 0;
+        self.books.cut_off
+            || self.books.idle.cut_off
+            || self.books.traffic.as_ref().is_some_and(loads)
     }
 
     /// Whether an open task waits for a timer beyond the end of the run.
@@ -137,6 +146,9 @@ impl<'w> Shard<'w> {
             return true;
         }
         let waits = |records: &mut Records, slot: u32| {
+            if is_on_link(records, slot) {
+                return true;
+            }
             let presence = *records.presence(slot);
             match records.active(presence.flight) {
                 Some(active) => !active.flight.task.state().is_final() && !active.due().is_never(),
@@ -168,7 +180,9 @@ impl<'w> Shard<'w> {
     fn take_turns_to(&mut self, tick: u64, end: Time) {
         self.tick = tick;
         self.run_idle(tick);
+        self.books.open_traffic(tick, &mut self.records);
         let mut inbox = std::mem::take(&mut self.inbox);
+        inbox.replies.drain(..).for_each(|reply| self.take_reply(&reply, tick));
         inbox.aside.drain(..).for_each(|device| self.set_aside(device));
         inbox.listed.drain(..).for_each(|listed| self.take_turn(listed, end));
         for at in 0..inbox.ready.len() {
@@ -195,6 +209,20 @@ impl<'w> Shard<'w> {
         self.inbox = inbox;
         self.settle_fresh();
         self.books.flush();
+    }
+
+    /// The server has answered a device.
+    fn take_reply(&mut self, reply: &Reply, tick: u64) {
+        let now = self.books.world.ticks.start(tick);
+        match self.records.active(reply.flight).filter(|a| a.device == reply.device) {
+            Some(mut active) => {
+                self.books.take_reply(&mut active, reply, now);
+                if self.books.run(&mut active, now) == Fate::Over {
+                    self.end_flight(reply.flight);
+                }
+            }
+            None => self.books.overhear(reply),
+        }
     }
 
     fn run_idle(&mut self, tick: u64) {

@@ -6,6 +6,7 @@ use crate::rng::{Purpose, Streams};
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{OfflineTurn, TaskPolicy};
 
+use super::network::Network;
 use super::ticks::Ticks;
 
 /// The fixed part of a run.
@@ -41,6 +42,8 @@ pub struct World {
     /// There are times at which nothing may be pushed.
     pub is_gated: bool,
     pub ticks: Ticks,
+    /// Links and servers that devices share.
+    pub network: Option<Network>,
     /// The run stops here.
     pub until: Time,
     /// Position of the package in its campaign.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// What the modules of each floor may use of the others.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("rng", &["model"]),
     ("stats", &["model"]),
@@ -11,7 +11,8 @@ const FLOORS: [(&str, &[&str]); 11] = [
     ("scenario", &["model"]),
     ("scheduler", &["model"]),
     ("fleet", &["model", "rng", "dist"]),
-    ("sim", &["model", "rng", "dist", "stats", "scenario", "scheduler", "fleet"]),
+    ("network", &["model"]),
+    ("sim", &["model", "rng", "dist", "stats", "scenario", "scheduler", "fleet", "network"]),
     ("live", &["model", "scenario", "sim"]),
     ("report", &["model", "stats", "scenario", "scheduler", "sim"]),
     ("cli", &["model", "scenario", "sim", "live", "report"]),

@@ -16,3 +16,4 @@ mod rules;
 mod runs;
 mod sweep;
 mod trace;
+mod traffic;

@@ -39,7 +39,9 @@ fn online() -> impl Strategy<Value = String> {
 
 /// What more than on and off periods decides whether devices are online.
 pub fn reach() -> impl Strategy<Value = String> {
-    let paced = (period(), period()).prop_map(|(on, off)| {
+    // Flips of a few seconds over weeks would only take time.
+    let long = || select(&["'10 min'", "{ exponential.mean = '2 h' }", "'1 d'"][..]);
+    let paced = (long(), long()).prop_map(|(on, off)| {
         format!("online.renewal = {{ on = {on}, off = {off} }}\npace.gamma.shape = 1.5")
     });
     let daily = (0.0..0.5, 0.0..1.0, select(&["10 min", "6 h", "9 d"][..])).prop_map(
@@ -83,7 +85,8 @@ fn window() -> impl Strategy<Value = String> {
 
 /// Outages of the whole fleet, at random or at known times.
 pub fn outage() -> impl Strategy<Value = String> {
-    let random = (period(), period(), any::<bool>()).prop_map(|(up, down, each)| {
+    let up = select(&["'2 h'", "{ weibull = { shape = 0.7, scale = '1 d' } }"][..]);
+    let random = (up, period(), any::<bool>()).prop_map(|(up, down, each)| {
         format!(
             "[[outage]]\nname = 'random'\neach = {each}\nwhen.random = {{ up = {up}, down = {down} }}
              reconnect = {{ uniform = {{ from = '0 s', to = '5 min' }} }}\n"
@@ -137,12 +140,48 @@ fn campaign() -> impl Strategy<Value = String> {
     })
 }
 
+/// Servers and shared links; the latter need downloads over links of the devices' own.
+fn network() -> impl Strategy<Value = (bool, String)> {
+    let links = (select(&["100 kbit/s", "5 Mbit/s", "1 Gbit/s"][..]), 1..4, any::<bool>())
+        .prop_map(|(egress, cells, linked)| match linked {
+            true => format!(
+                "egress = '{egress}'\n[[link]]\nname = 'cells'\ncapacity = '300 kbit/s'\n\
+                 cells = {cells}\ncohorts = ['c0']\n"
+            ),
+            false => format!("egress = '{egress}'\n"),
+        });
+    let workers = (1..4, law(), prop::option::of(0..5), prop::option::of(1..600)).prop_map(
+        |(workers, service, queue, patience)| {
+            let queue = queue.map_or(String::new(), |n| format!("queue = {n}\n"));
+            let patience = patience.map_or(String::new(), |s| format!("patience = '{s} s'\n"));
+            format!("workers = {workers}\nservice = {service}\n{queue}{patience}")
+        },
+    );
+    let connections = (1..20, select(&["full", "half", "none"][..])).prop_map(|(n, jitter)| {
+        format!(
+            "connections = {n}\nretry_after = '10 s'\nlink_expires = '1 h'\n\
+             backoff = {{ base = '5 s', cap = '10 min', jitter = '{jitter}' }}\n"
+        )
+    });
+    let of = prop::option::of::<BoxedStrategy<String>>;
+    (of(workers.boxed()), of(connections.boxed()), of(links.boxed())).prop_map(|(w, c, links)| {
+        let linked = links.is_some();
+        let parts: String = [w, c, links].into_iter().flatten().collect();
+        (linked, if parts.is_empty() { parts } else { format!("[backend]\n{parts}") })
+    })
+}
+
 pub fn text() -> impl Strategy<Value = String> {
     let run = (1u32..10_000, select(&["20 ms", "1 s", "1 min"][..]), any::<bool>(), 1..20);
     let cohorts = prop::collection::vec(cohort(), 1..4);
-    let parts = (campaign(), cohorts, outage(), 1u32..200, run);
-    parts.prop_map(|(campaign, cohorts, outage, devices, run)| {
+    let parts = (campaign(), cohorts, outage(), network(), 1u32..200, run);
+    parts.prop_map(|(campaign, cohorts, outage, network, devices, run)| {
+        let (linked, network) = network;
         let (seed, tick, flips, days) = run;
+        let cohorts: Vec<String> = match linked {
+            true => cohorts.iter().map(|cohort| over_link(cohort)).collect(),
+            false => cohorts,
+        };
         let share = |at: usize| match at {
             0 => 1.0 - 0.25 * (cohorts.len() - 1) as f64,
             _ => 0.25,
@@ -153,15 +192,25 @@ pub fn text() -> impl Strategy<Value = String> {
             .map(|(at, c)| format!("[[fleet.cohort]]\nname = 'c{at}'\nshare = {:.2}\n{c}", share(at)))
             .collect();
         format!(
-            "format = 1\npackage.version = '2'\n[campaign]\nname = 'sweep'\n{campaign}
+            "format = 1\npackage = {{ version = '2', size = '1 MB' }}\n[campaign]\nname = 'sweep'\n{campaign}
 [run]\nseed = {seed}\ntick = '{tick}'\nevery_flip = {flips}\nuntil = '{days} d'\nsample_every = '1 h'
-[fleet]\ndevices = {devices}\nversions = {{ '1' = 0.8, '1.5' = 0.1, '2' = 0.1 }}\n{tables}{outage}"
+[fleet]\ndevices = {devices}\nversions = {{ '1' = 0.8, '1.5' = 0.1, '2' = 0.1 }}\n{tables}{outage}{network}"
         )
     })
 }
 
+/// The cohort, with its downloads over links.
+fn over_link(cohort: &str) -> String {
+    let link = "download.link.lognormal = { median = '100 kbit/s', sigma = 1.0 }";
+    let over = |line: &str| match line.starts_with("download") {
+        true => link.to_owned(),
+        false => line.to_owned(),
+    };
+    cohort.lines().map(|line| over(line) + "\n").collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_scenarios_lose_nothing_on_any_number_of_threads(text in text()) {
         let loaded = load(&text);

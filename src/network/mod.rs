@@ -1,0 +1,13 @@
+//! What devices share: links by max-min fair rates, and a server's workers.
+//!
+//! Nothing here reads a clock or knows of a scheduler; all of it is handed the time.
+
+mod class;
+mod monotone;
+mod server;
+mod shares;
+
+pub use class::{Class, Progress, RATE_CLASSES, rate_class};
+pub use monotone::Monotone;
+pub use server::{Answer, Server};
+pub use shares::{Demand, Shares};
