@@ -121,6 +121,11 @@ impl Stream {
         word
     }
 
+    /// A stream of its own that follows from the next word; of any length.
+    pub fn branch(&mut self) -> Stream {
+        Stream { key: self.next_u64() | 1, counter: 0 }
+    }
+
     /// The stream as it will be after its next word.
     #[inline(always)]
     pub fn stepped_forward(self) -> Stream {

@@ -1,7 +1,7 @@
 //! Rules of the parameters of laws.
 
 use super::check::{Checker, LONGEST, rounded};
-use super::file::{Branch, Law};
+use super::file::{Branch, Law, Part};
 use super::path::Path;
 use super::units::Unit;
 use crate::model::{BitRate, Span};
@@ -17,6 +17,7 @@ pub enum Demand {
 /// Beyond these the samplers lose all precision (assumed; real data stay far within).
 const SHAPE: (f64, f64) = (0.05, 1_000.0);
 const SIGMA_MOST: f64 = 10.0;
+const MU_MOST: f64 = 30.0;
 const SCV_MOST: f64 = 1_000_000.0;
 /// 1 Tbit/s, above every link of a device.
 pub const FASTEST: u64 = 1_000_000_000_000;
@@ -29,6 +30,7 @@ pub fn spans(checker: &mut Checker<'_>, path: &Path, law: &Law<Span>, demand: De
         most_text: "3000 d",
         zero_allowed: demand == Demand::None,
         demand,
+        depth: 0,
         raw: |span: &Span| span.0,
     }
     .law(path, law);
@@ -42,6 +44,7 @@ pub fn rates(checker: &mut Checker<'_>, path: &Path, law: &Law<BitRate>) {
         most_text: "1 Tbit/s",
         zero_allowed: false,
         demand: Demand::None,
+        depth: 0,
         raw: |rate: &BitRate| rate.0,
     }
     .law(path, law);
@@ -53,6 +56,8 @@ struct Rules<'a, 'b, U> {
     most_text: &'static str,
     zero_allowed: bool,
     demand: Demand,
+    /// Laws around the one that is looked at.
+    depth: usize,
     raw: fn(&U) -> u64,
 }
 
@@ -96,7 +101,76 @@ impl<U: Unit> Rules<'_, '_, U> {
             Law::HyperExponential(branches) => {
                 self.mixture(&path.key("hyper-exponential"), branches);
             }
+            Law::LognormalMu { mu, sigma } => {
+                let path = path.key("lognormal-mu");
+                self.within(&path.key("mu"), *mu, -MU_MOST, MU_MOST);
+                self.within(&path.key("sigma"), *sigma, 0.0, SIGMA_MOST);
+            }
+            Law::GammaMean { mean, scv } => {
+                let path = path.key("gamma-mean");
+                self.scale(&path.key("mean"), mean);
+                self.within(&path.key("scv"), *scv, 1.0 / SHAPE.1, 1.0 / SHAPE.0);
+            }
+            Law::Erlang { stages: _, mean } => {
+                self.scale(&path.key("erlang").key("mean"), mean);
+            }
+            Law::Empirical { .. } => {}
+            Law::Mixture(parts) => self.parts(&path.key("mixture"), parts),
+            Law::Truncated { law, from, to } => {
+                self.truncated(&path.key("truncated"), law, from.as_ref(), to.as_ref());
+            }
+            Law::Shifted { by, law } => {
+                let path = path.key("shifted");
+                self.at_most(&path.key("by"), by);
+                self.nested(&path.key("law"), law, self.demand);
+            }
         }
+    }
+
+    /// A law within a law.
+    fn nested(&mut self, path: &Path, law: &Law<U>, demand: Demand) {
+        const DEEPEST: usize = 4;
+        if self.depth == DEEPEST {
+            let rule = format!("lies deeper than {DEEPEST} laws within each other");
+            return self.checker.refuse(path, &rule, "write it with fewer");
+        }
+        let before = std::mem::replace(&mut self.demand, demand);
+        self.depth += 1;
+        self.law(path, law);
+        self.depth -= 1;
+        self.demand = before;
+    }
+
+    fn truncated(&mut self, path: &Path, law: &Law<U>, from: Option<&U>, to: Option<&U>) {
+        // What is bounded has a mean.
+        let demand = if to.is_some() { Demand::None } else { self.demand };
+        self.nested(&path.key("law"), law, demand);
+        for (key, bound) in [("from", from), ("to", to)] {
+            if let Some(bound) = bound {
+                self.at_most(&path.key(key), bound);
+            }
+        }
+        match (from.map(self.raw), to.map(self.raw)) {
+            (None, None) => {
+                let help = "give from, to, or both";
+                self.checker.refuse(path, "truncates nothing", help);
+            }
+            (from, Some(to)) if from.unwrap_or(0) >= to => {
+                self.checker.refuse(&path.key("to"), "must be greater than from", "");
+            }
+            _ => {}
+        }
+    }
+
+    fn parts(&mut self, path: &Path, parts: &[Part<U>]) {
+        if parts.is_empty() {
+            let help = "write [{ share = 0.9, law = … }, { share = 0.1, law = … }]";
+            return self.checker.refuse(path, "needs at least one law", help);
+        }
+        for (index, part) in parts.iter().enumerate() {
+            self.nested(&path.index(index).key("law"), &part.law, self.demand);
+        }
+        self.shares(path, &parts.iter().map(|part| part.share).collect::<Vec<_>>());
     }
 
     fn constant(&mut self, path: &Path, value: &U) {
@@ -166,17 +240,22 @@ impl<U: Unit> Rules<'_, '_, U> {
             return self.checker.refuse(path, "needs at least one branch", help);
         }
         for (index, branch) in branches.iter().enumerate() {
-            let path = path.index(index);
-            if !(branch.share > 0.0 && branch.share <= 1.0) {
-                let rule = "must be above 0 and at most 1";
-                self.checker.refuse(&path.key("share"), rule, "");
-            }
-            self.scale(&path.key("mean"), &branch.mean);
+            self.scale(&path.index(index).key("mean"), &branch.mean);
         }
-        let total: f64 = branches.iter().map(|branch| branch.share).sum();
+        self.shares(path, &branches.iter().map(|branch| branch.share).collect::<Vec<_>>());
+    }
+
+    /// The shares of a mixture.
+    fn shares(&mut self, path: &Path, shares: &[f64]) {
+        let key = |index: usize| path.index(index).key("share");
+        for (index, share) in shares.iter().enumerate() {
+            if !(*share > 0.0 && *share <= 1.0) {
+                self.checker.refuse(&key(index), "must be above 0 and at most 1", "");
+            }
+        }
+        let total: f64 = shares.iter().sum();
         if (total - 1.0).abs() > 1e-9 {
-            let paths: Vec<Path> =
-                (0..branches.len()).map(|index| path.index(index).key("share")).collect();
+            let paths: Vec<Path> = (0..shares.len()).map(key).collect();
             let message = format!("{path}: shares add up to {}, not 1", rounded(total));
             let (findings, tree) = (&mut *self.checker.findings, self.checker.tree);
             findings.values(tree, &paths, message, None);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -623,6 +624,39 @@ pub enum Law<U> {
     LogLogistic { median: U, shape: f64 },
     /// A mixture of exponentials: shares add up to 1.
     HyperExponential(Vec<Branch<U>>),
+    /// Lognormal by mean and standard deviation of the logarithm of seconds, or of bit/s.
+    LognormalMu { mu: f64, sigma: f64 },
+    /// Gamma by its mean and squared coefficient of variation (variance / mean^2).
+    GammaMean { mean: U, scv: f64 },
+    /// Erlang: the sum of so many exponentials, with this mean in all.
+    Erlang {
+        #[schemars(range(min = 1, max = 1000))]
+        stages: u32,
+        mean: U,
+    },
+    /// A mixture of any laws: shares add up to 1.
+    Mixture(Vec<Part<U>>),
+    /// The law of values from `from` to `to`; others are drawn again.
+    Truncated {
+        law: Box<Law<U>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<U>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<U>,
+    },
+    /// A value of the law, and `by` more.
+    Shifted { by: U, law: Box<Law<U>> },
+    /// Measured values in a CSV file with one column: `duration_s`, or `rate_bps` for rates.
+    Empirical {
+        /// The CSV file; its path is relative to the scenario file.
+        file: PathBuf,
+        /// What there is between two measured values.
+        #[serde(default)]
+        between: Between,
+        /// What the file holds, in the unit that samples have; filled in when it is read.
+        #[serde(skip)]
+        values: Option<Arc<[f64]>>,
+    },
 }
 
 /// One exponential of a mixture.
@@ -634,6 +668,28 @@ pub struct Branch<U> {
     pub share: f64,
     /// Mean of this branch.
     pub mean: U,
+}
+
+/// One law of a mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound(deserialize = "U: Deserialize<'de>"))]
+#[schemars(rename = "{U}Part")]
+pub struct Part<U> {
+    /// Probability of this law.
+    pub share: f64,
+    /// The law.
+    pub law: Law<U>,
+}
+
+/// What an empirical law has between two measured values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Between {
+    /// Nothing: each draw repeats a measured value.
+    #[default]
+    Step,
+    /// Evenly all that lies between two neighbours.
+    Linear,
 }
 
 fn default_module() -> String {

@@ -12,7 +12,7 @@ use super::findings::suggestion;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};
 use super::rules::Act;
-use super::{Inventory, Loaded, Measured, Traces, inventory, measured, traces};
+use super::{Inventory, Loaded, Measured, Traces, inventory, measured, samples, traces};
 use crate::model::DeviceId;
 
 /// Reads every file and resolves every name; problems go to the checker's findings.
@@ -21,8 +21,10 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
     let inventory = load_inventory(checker, base_dir);
     let measured = load_measured(checker, base_dir);
     let traces = load_traces(checker, base_dir, inventory.as_ref());
+    let mut filled = scenario.clone();
+    samples::fill(checker, base_dir, &mut filled);
     let mut loaded = Loaded {
-        scenario: scenario.clone(),
+        scenario: filled,
         text: text.to_owned(),
         inventory: inventory.map(Arc::new),
         measured,
@@ -35,7 +37,7 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
         rollouts: Vec::new(),
     };
     let rollouts: Vec<Scenario> =
-        scenario.rollout.iter().map(|r| on_its_own(scenario, r)).collect();
+        scenario.rollout.iter().map(|r| on_its_own(&loaded.scenario, r)).collect();
     // Without the fleet, every id and version would look unknown.
     let listed = scenario.fleet.inventory.is_some();
     let is_whole = listed == loaded.inventory.is_some();
@@ -85,7 +87,7 @@ fn with_modules(loaded: Loaded) -> Loaded {
 }
 
 /// The bytes of the file named at `path`.
-fn bytes_of(
+pub fn bytes_of(
     checker: &mut Checker<'_>,
     base_dir: &FilePath,
     path: &Path,

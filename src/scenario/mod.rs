@@ -13,6 +13,7 @@ pub mod file;
 mod files;
 mod findings;
 mod inventory;
+mod law;
 mod measured;
 pub mod moments;
 mod overrides;
@@ -21,6 +22,7 @@ mod problem;
 mod profile;
 mod read;
 pub mod rules;
+mod samples;
 mod schema;
 mod serial;
 #[cfg(test)]
@@ -32,6 +34,7 @@ mod walk;
 
 use std::sync::Arc;
 
+pub use law::Amount;
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use read::{load, load_text, resolved};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::dist::{Empirical, Law};
 use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Polling, Presence, Start, Verdict};
-use crate::model::{BitRate, DeviceId, Span, Time};
+use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scenario::file::{self, Download, Interrupted, Online, Scenario, Select};
 use crate::scenario::rules::{self, Act};
-use crate::scenario::{Loaded, Measured};
+use crate::scenario::{Amount, Loaded, Measured};
 use crate::scheduler::{DeviceList, OfflineTurn, Retry, TaskPolicy, TimeoutFrom};
 
 use super::network::Network;
@@ -283,47 +283,9 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
     }
 }
 
-/// A quantity as the number its law works on.
-pub trait Amount: Copy {
-    fn amount(self) -> f64;
-}
-
-impl Amount for Span {
-    /// Microseconds.
-    fn amount(self) -> f64 {
-        self.0 as f64
-    }
-}
-
-impl Amount for BitRate {
-    /// Bits per second.
-    fn amount(self) -> f64 {
-        self.0 as f64
-    }
-}
-
+/// The law for sampling.
 pub fn law<U: Amount>(law: &file::Law<U>) -> Law {
-    match law {
-        file::Law::Constant(value) => Law::Constant(value.amount()),
-        file::Law::Uniform { from, to } => Law::Uniform { from: from.amount(), to: to.amount() },
-        file::Law::Exponential { mean } => Law::Exponential { mean: mean.amount() },
-        file::Law::Weibull { shape, scale } => {
-            Law::Weibull { shape: *shape, scale: scale.amount() }
-        }
-        file::Law::Lognormal { median, sigma } => {
-            Law::Lognormal { mu: libm::log(median.amount()), sigma: *sigma }
-        }
-        file::Law::LognormalMean { mean, scv } => Law::lognormal_mean(mean.amount(), *scv),
-        file::Law::Gamma { shape, scale } => Law::Gamma { shape: *shape, scale: scale.amount() },
-        file::Law::Pareto { alpha, min } => Law::Pareto { alpha: *alpha, min: min.amount() },
-        file::Law::Lomax { alpha, scale } => Law::Lomax { alpha: *alpha, scale: scale.amount() },
-        file::Law::LogLogistic { median, shape } => {
-            Law::LogLogistic { median: median.amount(), shape: *shape }
-        }
-        file::Law::HyperExponential(branches) => Law::HyperExponential(
-            branches.iter().map(|branch| (branch.share, branch.mean.amount())).collect(),
-        ),
-    }
+    law.compiled()
 }
 
 /// Who is targeted, and how the fleet looks before the campaign.

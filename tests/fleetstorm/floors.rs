@@ -8,7 +8,7 @@ const FLOORS: [(&str, &[&str]); 12] = [
     ("rng", &["model"]),
     ("stats", &["model"]),
     ("dist", &["model", "rng"]),
-    ("scenario", &["model"]),
+    ("scenario", &["model", "dist"]),
     ("scheduler", &["model"]),
     ("fleet", &["model", "rng", "dist"]),
     ("network", &["model"]),

@@ -57,6 +57,12 @@ fn every_law_reads_and_writes() {
         "{ lomax = { alpha = 1.5, scale = \"1 s\" } }",
         "{ log-logistic = { median = \"1 s\", shape = 2.5 } }",
         "{ hyper-exponential = [{ share = 1, mean = \"1 s\" }] }",
+        "{ lognormal-mu = { mu = 1.4, sigma = 1.73 } }",
+        "{ gamma-mean = { mean = \"1 s\", scv = 4 } }",
+        "{ erlang = { stages = 3, mean = \"1 s\" } }",
+        "{ mixture = [{ share = 0.4, law = \"1 s\" }, { share = 0.6, law.erlang = { stages = 2, mean = \"1 s\" } }] }",
+        "{ truncated = { law.exponential.mean = \"1 s\", from = \"1 ms\", to = \"9 s\" } }",
+        "{ truncated = { law = { shifted = { by = \"1 s\", law = \"2 s\" } }, to = \"9 s\" } }",
     ] {
         let text = VALID.replace("install = \"90 s\"", &format!("install = {law}"));
         let loaded = read(&text, &[]).unwrap_or_else(|problems| panic!("{problems}"));

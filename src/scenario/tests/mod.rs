@@ -3,6 +3,7 @@
 mod agreement;
 mod fleets;
 mod messages;
+mod networks;
 mod robustness;
 mod rules;
 mod sets;
