@@ -1,5 +1,8 @@
-//! Counts and histograms that merge by addition.
+//! Counts and histograms that merge by addition, and how exact what they say is.
 
+pub mod interval;
 mod latency;
+pub mod sequential;
+pub mod steady;
 
 pub use latency::Latency;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("rng", &["model"]),
-    ("stats", &["model"]),
+    ("stats", &["model", "rng"]),
     ("dist", &["model", "rng"]),
     ("scenario", &["model", "dist"]),
     ("scheduler", &["model"]),
