@@ -12,3 +12,4 @@ pub mod scenario;
 pub mod scheduler;
 pub mod sim;
 pub mod stats;
+pub mod validate;

@@ -20,8 +20,10 @@ Begin here:
   fleetstorm new smoke -o smoke.toml    write an example scenario
   fleetstorm check smoke.toml           find mistakes, see what it amounts to
   fleetstorm run smoke.toml             simulate it
+  fleetstorm validate                   see whether its numbers can be trusted
 
 Exit codes: 0 done, 1 the tool failed, 2 wrong command line, 3 invalid scenario,
+10 a number is not what it should be (validate),
 130 (Ctrl-C) or 143 (terminated) stopped with a partial result."
 )]
 pub struct Arguments {
@@ -74,6 +76,7 @@ pub enum Command {
     Run(Run),
     Check(Check),
     New(New),
+    Validate(Validate),
     /// Print the JSON Schema of scenario files or of summary.json.
     ///
     /// Editors with TOML support complete and check keys with it: save it beside your scenarios
@@ -193,6 +196,53 @@ pub enum Format {
     Github,
 }
 
+/// Hold this program against closed-form results of queueing and renewal theory.
+///
+/// Each case is simulated, or put together from the engine's own parts, and compared with its
+/// expected value; the tolerance follows from how much was simulated. All numbers are the same
+/// on every machine. What the program cannot express is listed with the reason.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetstorm validate
+  fleetstorm validate --full -o validation
+  fleetstorm validate A02 Q05 S
+  fleetstorm validate --list
+
+Exit code 10 if any case fails.")]
+pub struct Validate {
+    /// Cases (A02), families (Q05 for Q05a to Q05d) or groups (S) to look at [default: all].
+    pub cases: Vec<String>,
+    /// Simulate about ten times as much: several minutes instead of half a minute.
+    #[arg(long, env = "FLEETSTORM_FULL", value_parser = FalseyValueParser::new())]
+    pub full: bool,
+    /// Threads [default: all processors]; the findings do not depend on it.
+    #[arg(short = 'j', long, value_name = "N", env = "FLEETSTORM_THREADS",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Write validation.csv, .md and .json to this new folder.
+    #[arg(short, long, value_name = "DIR", env = "FLEETSTORM_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Table,
+    /// List the cases and look at none.
+    #[arg(long)]
+    pub list: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object.
+    Json,
+    /// For a pull request or a wiki.
+    #[value(name = "md")]
+    Markdown,
+}
+
 /// Write a scenario from the built-in library, to begin with.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -252,6 +302,7 @@ mod tests {
             ("check", &["--format", "--explain", "--resolved", "Exit code 3"]),
             ("schema", &["#:schema", "summary"]),
             ("new", &["--list", "--output"]),
+            ("validate", &["--full", "--list", "--output", "Exit code 10"]),
             ("completions", &["bash", "zsh"]),
         ] {
             let help = help(name);

@@ -12,6 +12,7 @@ mod run;
 mod signal;
 mod templates;
 mod terminal;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ pub enum Exit {
     Usage = 2,
     /// The scenario is invalid.
     Invalid = 3,
+    /// A number is not what it should be.
+    Misses = 10,
     /// Interrupted; the result is a partial one, and marked so.
     Interrupted = 130,
     /// As `Interrupted`, by SIGTERM.
@@ -63,6 +66,7 @@ fn dispatch(command: &Command, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Run(run) => run::run(run, terminal),
         Command::Check(check) => check::check(check, terminal),
         Command::New(new) => new::new(new, terminal),
+        Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Schema { of } => {
             let schema = match of {
                 SchemaOf::Scenario => crate::scenario::schema(),

@@ -9,8 +9,6 @@ use governor::clock::FakeRelativeClock;
 use governor::{Quota, RateLimiter};
 use proptest::prelude::*;
 
-use super::case::case;
-
 fn grants(limiter: &mut Limiter, arrivals: impl Iterator<Item = u64>) -> Vec<u64> {
     arrivals.map(|at| limiter.take(Time(at)).0).collect()
 }
@@ -34,11 +32,8 @@ fn s08_limiter_alone() {
     let grants = grants(&mut limiter, std::iter::repeat_n(0, 1000));
     let expected = |k: u64| k.saturating_sub(100) * 100_000;
     assert!((1..=1000).zip(&grants).all(|(k, at)| *at == expected(k)));
-    let s08 = case("S08");
-    s08.check("last_send", grants[999] as f64 / 1e6, 1);
-    s08.check("sent_at_0", grants.iter().filter(|at| **at == 0).count() as f64, 1);
-    let over = excess(&grants, rate, 100).max(0) as f64 / 1e6;
-    s08.check("max_excess_over_burst_plus_rt", over, 1);
+    assert_eq!(grants.iter().filter(|at| **at == 0).count(), 100);
+    assert!(excess(&grants, rate, 100) <= 0);
 }
 
 fn arrivals() -> impl Strategy<Value = Vec<u64>> {

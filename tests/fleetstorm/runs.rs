@@ -69,13 +69,6 @@ pub fn run(text: &str) -> Outcome {
     simulate(&load(text), 1)
 }
 
-/// As [`run`], with another seed.
-pub fn run_seeded(text: &str, seed: u64) -> Outcome {
-    let mut loaded = load(text);
-    loaded.scenario.run.seed = seed;
-    simulate(&loaded, 1)
-}
-
 /// The whole fleet's numbers of a run.
 pub fn total(text: &str) -> Tally {
     run(text).total()

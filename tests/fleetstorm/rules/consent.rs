@@ -5,25 +5,10 @@ use fleetstorm::scheduler::state::{CampaignError, FailureReason, TaskState};
 use fleetstorm::sim::outcome::{LatencyKind, Outcome, Tally};
 use proptest::prelude::*;
 
-use super::super::case::case;
 use super::super::runs::{load, run, scenario, simulate, total};
 use super::campaign::operated;
 
 const DAILY: &str = "download.takes = '0 s'\npoll.every = '24 h'";
-
-#[test]
-fn a05_polls_have_random_phases() {
-    let campaign = "rate = 'unlimited'\ndelivery = 'poll'";
-    for flips in [false, true] {
-        let tally = total(&scenario(100_000, campaign, DAILY, &format!("every_flip = {flips}")));
-        let contact = tally.latency(LatencyKind::ActivationToUpdated);
-        assert_eq!(contact.count(), 100_000);
-        let by_6h = contact.share_at_most(fleetstorm::model::Span::secs(6 * 3600));
-        case("A05").check("contacted_by_6h", by_6h, contact.count());
-        case("A05").check("mean_contact", contact.mean_s().unwrap() / 3600.0, contact.count());
-        case("A05").check("max_contact", contact.max().unwrap().as_secs_f64() / 3600.0, 1);
-    }
-}
 
 #[test]
 fn r18_a_poll_without_a_permit_waits_for_the_next_poll() {
