@@ -12,6 +12,29 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("store-and-forward", include_str!("../../scenarios/store-and-forward.toml")),
     ("hotfix", include_str!("../../scenarios/hotfix.toml")),
     ("two-modules", include_str!("../../scenarios/two-modules.toml")),
+    ("capacity", include_str!("../../scenarios/capacity.toml")),
+    ("nb-iot", include_str!("../../scenarios/nb-iot.toml")),
+    ("storm-outage", include_str!("../../scenarios/storms/outage.toml")),
+    (
+        "storm-outage-without-jitter",
+        include_str!("../../scenarios/storms/outage-without-jitter.toml"),
+    ),
+    ("storm-wall-clock", include_str!("../../scenarios/storms/wall-clock.toml")),
+    (
+        "storm-wall-clock-without-jitter",
+        include_str!("../../scenarios/storms/wall-clock-without-jitter.toml"),
+    ),
+    ("storm-daylight-saving", include_str!("../../scenarios/storms/daylight-saving.toml")),
+    ("storm-retry-echo", include_str!("../../scenarios/storms/retry-echo.toml")),
+    (
+        "storm-retry-echo-without-jitter",
+        include_str!("../../scenarios/storms/retry-echo-without-jitter.toml"),
+    ),
+    ("adoption-ios-7", include_str!("../../scenarios/adoption/ios-7.toml")),
+    ("adoption-ios-9", include_str!("../../scenarios/adoption/ios-9.toml")),
+    ("adoption-ios-10", include_str!("../../scenarios/adoption/ios-10.toml")),
+    ("adoption-windows-10-1803", include_str!("../../scenarios/adoption/windows-10-1803.toml")),
+    ("adoption-heartbleed", include_str!("../../scenarios/adoption/heartbleed.toml")),
     ("platform-alibaba", include_str!("../../scenarios/platforms/alibaba.toml")),
     ("platform-alibaba-dynamic", include_str!("../../scenarios/platforms/alibaba-dynamic.toml")),
     ("platform-quectel", include_str!("../../scenarios/platforms/quectel.toml")),
@@ -41,11 +64,15 @@ mod tests {
     #[test]
     fn the_library_is_complete() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            if path.extension().is_some_and(|e| e == "toml") && name != "inventory-example" {
-                assert!(TEMPLATES.iter().any(|(known, _)| *known == name), "{name}");
+        let folders =
+            [("", ""), ("platforms", "platform-"), ("storms", "storm-"), ("adoption", "adoption-")];
+        for (below, prefix) in folders {
+            for entry in std::fs::read_dir(folder.join(below)).unwrap() {
+                let path = entry.unwrap().path();
+                let name = format!("{prefix}{}", path.file_stem().unwrap().to_str().unwrap());
+                if path.extension().is_some_and(|e| e == "toml") && name != "inventory-example" {
+                    assert!(TEMPLATES.iter().any(|(known, _)| *known == name), "{name}");
+                }
             }
         }
     }

@@ -22,6 +22,10 @@ pub fn render(summary: &Summary) -> String {
     if summary.fleet.conservation.failed > 0 {
         failures(&mut text, &summary.fleet);
     }
+    if let Some(traffic) = &summary.traffic {
+        super::traffic::markdown(&mut text, traffic);
+    }
+    super::reference::markdown(&mut text, &summary.references);
     if !summary.further.is_empty() {
         further(&mut text, summary);
     }
@@ -95,7 +99,7 @@ fn failures(text: &mut String, fleet: &CohortSummary) {
 }
 
 /// A user's text must not break out of its cell, nor mention people or draw markup.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

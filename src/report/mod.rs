@@ -6,11 +6,13 @@ mod hdr;
 pub mod human;
 pub mod manifest;
 mod markdown;
+mod reference;
 #[cfg(test)]
 mod sample;
 pub mod summary;
 mod tables;
 pub mod text;
+mod traffic;
 
 use std::io;
 
@@ -59,6 +61,9 @@ fn write_package(files: &mut Files, part: &Loaded, outcome: &Outcome) -> io::Res
         w.write_all(b"\n")
     })?;
     files.write("summary.md", |w| w.write_all(markdown::render(&summary).as_bytes()))?;
+    if !summary.references.is_empty() {
+        files.write("adoption.svg", |w| reference::svg(w, outcome, &summary.references))?;
+    }
     tables::write(files, outcome, &fleet)?;
     hdr::write(files, outcome, &fleet)
 }

@@ -77,6 +77,7 @@ pub fn scenario() -> Scenario {
         .unwrap(),
         operator: Vec::new(),
         outage: Vec::new(),
+        reference: Vec::new(),
         backend: None,
         link: Vec::new(),
         fleet: Fleet {

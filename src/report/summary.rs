@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::reference::ReferenceSummary;
+use super::traffic::TrafficSummary;
 use super::{folder_of, whole_fleet};
 use crate::model::{Span, Time};
 use crate::scenario::file::{DEFAULT_MODULE, Scenario};
@@ -56,6 +58,12 @@ pub struct Summary {
     pub cohorts: Vec<CohortSummary>,
     /// Devices of the whole fleet by the version they run at the end.
     pub versions: BTreeMap<String, u64>,
+    /// What devices loaded over shared links and asked of servers, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficSummary>,
+    /// Measured adoption beside the simulated one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceSummary>,
     /// The other packages and campaigns of the run, each in a folder of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<FurtherSummary>,
@@ -284,6 +292,8 @@ impl Summary {
             fleet: fleet(outcome),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
             versions: outcome.versions.iter().cloned().collect(),
+            traffic: TrafficSummary::of(outcome),
+            references: ReferenceSummary::all(scenario, outcome),
             further: outcome.further.iter().enumerate().map(FurtherSummary::of).collect(),
         }
     }
@@ -419,7 +429,7 @@ impl TimeToUpdated {
 }
 
 impl LatencySummary {
-    fn of(latency: &Latency) -> LatencySummary {
+    pub fn of(latency: &Latency) -> LatencySummary {
         let at = |q| latency.quantile(q).map(Span::as_secs_f64);
         LatencySummary {
             count: latency.count(),

@@ -42,6 +42,12 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.cohorts.len() > 1 {
         sections.push(cohorts(summary));
     }
+    if let Some(traffic) = &summary.traffic {
+        sections.push(super::traffic::text(traffic));
+    }
+    if !summary.references.is_empty() {
+        sections.push(super::reference::text(&summary.references));
+    }
     if !summary.further.is_empty() {
         if summary.further.iter().any(|other| other.campaign == summary.campaign) {
             sections.push(devices(&summary.fleet));

@@ -41,6 +41,7 @@ impl Checker<'_> {
             self.cohort(&Path::of("fleet.cohort").index(index), cohort);
         }
         self.outages();
+        self.references();
         self.backend();
         self.links();
         self.run();

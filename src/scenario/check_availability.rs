@@ -100,6 +100,19 @@ impl Checker<'_> {
         }
     }
 
+    /// Measured curves go on in time.
+    pub fn references(&mut self) {
+        for (index, reference) in self.scenario.reference.iter().enumerate() {
+            let path = Path::of("reference").index(index).key("point");
+            for (at, pair) in reference.point.windows(2).enumerate() {
+                if pair[1].at <= pair[0].at {
+                    let path = path.index(at + 1).key("at");
+                    self.refuse(&path, "must be later than the point before", "");
+                }
+            }
+        }
+    }
+
     /// What takes many devices off the network.
     pub fn outages(&mut self) {
         for (index, outage) in self.scenario.outage.iter().enumerate() {

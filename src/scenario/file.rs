@@ -51,6 +51,10 @@ pub struct Scenario {
     /// What operators do to the campaign, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<Step>,
+    /// Adoption that was measured elsewhere, to be shown beside the simulated one.
+    #[schemars(length(max = 4))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<Reference>,
     /// Further campaigns on the same fleet.
     #[schemars(length(max = 15))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,6 +79,32 @@ pub struct Rollout {
     /// What operators do to the campaign, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<Step>,
+}
+
+/// An adoption curve that was measured elsewhere: a check of the shape, not a validation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What was measured, e.g. "iOS 9, 2015".
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Where the numbers are from.
+    #[schemars(length(min = 1))]
+    pub source: String,
+    /// In order of time.
+    #[schemars(length(min = 1, max = 1000))]
+    pub point: Vec<Point>,
+}
+
+/// A point of an adoption curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// Since the release.
+    pub at: Span,
+    /// Share of the devices that ran it by then, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub share: f64,
 }
 
 /// The module of devices that have only one.

@@ -69,6 +69,8 @@ fn on_its_own(scenario: &Scenario, rollout: &Rollout) -> Scenario {
         campaign: rollout.campaign.clone(),
         operator: rollout.operator.clone(),
         rollout: Vec::new(),
+        // What was measured is held against the first campaign.
+        reference: Vec::new(),
         ..scenario.clone()
     }
 }
@@ -80,6 +82,7 @@ fn with_modules(loaded: Loaded) -> Loaded {
         module.scenario.package = package.clone();
         // What versions the campaign starts from is said of its first package.
         module.scenario.campaign.source_versions.clear();
+        module.scenario.reference.clear();
         module
     };
     let modules = loaded.scenario.packages.iter().map(module).collect();

@@ -80,7 +80,9 @@ fn files_in(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 pub fn scenarios() -> Vec<PathBuf> {
     let mut files = files_in("scenarios", "toml");
-    files.extend(files_in("scenarios/platforms", "toml"));
+    for folder in ["scenarios/platforms", "scenarios/storms", "scenarios/adoption"] {
+        files.extend(files_in(folder, "toml"));
+    }
     assert!(!files.is_empty(), "no scenarios found");
     files
 }
