@@ -40,11 +40,13 @@ pub fn validate(arguments: &Validate, terminal: &Terminal) -> anyhow::Result<Exi
     };
     let findings = validate::validate(cases, effort, threads, &signal::STOP, &tell);
     let stopped = signal::STOP.load(std::sync::atomic::Ordering::Relaxed);
-    let written = target.map(|target| write(target, &findings)).transpose();
+    let written = target.map(|target| write(target, &findings, effort)).transpose();
     let text = match arguments.format {
         Table::Human => coloured(&validate::human(&findings), &findings, terminal),
         Table::Markdown => validate::markdown(&findings),
-        Table::Json => format!("{}\n", serde_json::to_string_pretty(&validate::json(&findings))?),
+        Table::Json => {
+            format!("{}\n", serde_json::to_string_pretty(&validate::json(&findings, effort))?)
+        }
     };
     let printed = terminal.print(&text);
     terminal.note(&format!("in {:.1} s on {threads} threads", clock.elapsed().as_secs_f64()));
@@ -93,13 +95,17 @@ fn listed(cases: &[Case]) -> String {
     text
 }
 
-fn write(target: Target, findings: &[Finding]) -> anyhow::Result<std::path::PathBuf> {
+fn write(
+    target: Target,
+    findings: &[Finding],
+    effort: Effort,
+) -> anyhow::Result<std::path::PathBuf> {
     let table = validate::csv(findings).context("the table cannot be made")?;
     let path = target.write(|files| {
         files.write("validation.csv", |w| w.write_all(&table))?;
         files.write("validation.md", |w| w.write_all(validate::markdown(findings).as_bytes()))?;
         files.write("validation.json", |w| {
-            serde_json::to_writer_pretty(&mut *w, &validate::json(findings))?;
+            serde_json::to_writer_pretty(&mut *w, &validate::json(findings, effort))?;
             w.write_all(b"\n")
         })
     })?;

@@ -180,6 +180,10 @@ fn compound_laws() -> Vec<Law> {
         truncated(Law::Gamma { shape: 0.5, scale: 28.0 }, 0.1, 50.0),
         truncated(Law::Exponential { mean: 10.0 }, 5.0, 15.0),
         truncated(Law::HyperExponential([(0.8, 1.0), (0.2, 24.0)].into()), 2.0, 30.0),
+        // Such of which little is kept, or little of whose length-biased values.
+        truncated(Law::Pareto { alpha: 1.0, min: 1.0 }, 1.0, 1e5),
+        truncated(Law::Lomax { alpha: 0.7, scale: 1.0 }, 0.0, 1e6),
+        truncated(Law::Exponential { mean: 1.0 }, 4.0, infinity),
         truncated(shifted(2.0, mixture()), 2.5, 9.0),
         Law::Mixture([(0.5, truncated(weibull(0.6, 3.0), 0.0, 9.0)), (0.5, mixture())].into()),
         Law::Empirical(Empirical::linear(vec![1.0, 2.0, 2.5, 7.0, 30.0])),
@@ -242,6 +246,11 @@ fn moments_in_closed_form() {
         (Law::lognormal_mean(10.0, 4.0), 10.0, 400.0),
         (Law::Pareto { alpha: 2.5, min: 1.0 }, 2.5 / 1.5, 2.5 / (1.5 * 1.5 * 0.5)),
         (Law::Lomax { alpha: 3.0, scale: 2.0 }, 1.0, 3.0),
+        (
+            Law::Shifted { by: 2.6e12, law: Box::new(Law::Exponential { mean: 1e3 }) },
+            2.6e12 + 1e3,
+            1e6,
+        ),
     ] {
         assert!((law.mean() - mean).abs() < 1e-9, "{law:?}: {}", law.mean());
         assert!((law.variance() - variance).abs() < 1e-9 * variance.max(1.0), "{law:?}");
@@ -249,4 +258,19 @@ fn moments_in_closed_form() {
     for law in [Law::Pareto { alpha: 2.0, min: 1.0 }, Law::Lomax { alpha: 1.5, scale: 1.0 }] {
         assert_eq!(law.variance(), f64::INFINITY);
     }
+}
+
+/// Narrow and far laws, where sums of large numbers would leave little.
+#[test]
+fn truncated_means_of_extreme_laws() {
+    let truncated = |law, from, to| Truncated::new(law, from, to).mean();
+    for shape in [100.0, 1000.0] {
+        let mean = truncated(Law::LogLogistic { median: 1.0, shape }, 0.0, 2.0);
+        assert!((mean - 1.0).abs() < 1e-3, "{shape}: {mean}");
+    }
+    // Far below its scale a Lomax law is even.
+    let mean = truncated(Law::Lomax { alpha: 1.5, scale: 1e8 }, 0.0, 1.0);
+    assert!((mean - 0.5).abs() < 1e-6, "{mean}");
+    let mean = truncated(Law::Pareto { alpha: 1.0, min: 1.0 }, 1.0, 1e6);
+    assert!((mean / (1e6f64.ln() / (1.0 - 1e-6)) - 1.0).abs() < 1e-9, "{mean}");
 }

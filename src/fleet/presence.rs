@@ -130,9 +130,15 @@ impl Presence {
         streams: &Streams,
         memo: &mut Memo,
     ) {
-        if let Some(reach) = &cohort.reach {
-            return self.flip_by(reach, device, cohort, streams, memo);
+        match &cohort.reach {
+            Some(reach) => self.flip_by(reach, device, cohort, streams, memo),
+            None => self.flip_plain(word, device, cohort, streams),
         }
+    }
+
+    /// [`Presence::flip_with`] where nothing but periods decides.
+    #[inline(always)]
+    pub fn flip_plain(&mut self, word: u64, device: DeviceId, cohort: &Cohort, streams: &Streams) {
         self.periods = self.periods.wrapping_add(1);
         let mut rest = streams.stream(device, Purpose::Period, self.periods).stepped_forward();
         let micros = cohort.period(!self.online()).sample_from(word, &mut rest);

@@ -121,9 +121,9 @@ impl Stream {
         word
     }
 
-    /// A stream of its own that follows from the next word; of any length.
+    /// A stream of its own that follows from the next two words; of any length.
     pub fn branch(&mut self) -> Stream {
-        Stream { key: self.next_u64() | 1, counter: 0 }
+        Stream { key: self.next_u64() | 1, counter: self.next_u64() }
     }
 
     /// The stream as it will be after its next word.

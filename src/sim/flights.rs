@@ -76,11 +76,14 @@ impl Books<'_> {
         let version = active.flight.attempt.version;
         let online = active.presence.online();
         let (attempt, report) = Attempt::offer(now, online, number, version, &luck);
-        if self.traffic.is_some() {
-            self.abandon(active);
+        match self.traffic {
+            None => active.flight.attempt = attempt,
+            Some(_) => {
+                self.abandon(active);
+                active.flight.attempt = attempt;
+                self.follow(active, now, false);
+            }
         }
-        active.flight.attempt = attempt;
-        self.follow(active, now, false);
         active.presence.set_stage(Stage::Pushed);
         self.events.pushes += 1;
         self.note(active, now, "pushed");
@@ -228,9 +231,10 @@ impl Books<'_> {
     fn step_attempt(&mut self, active: &mut Active, now: Time) -> Fate {
         let luck = active.luck(self.world);
         let online = active.presence.online() || self.stays_awake(active, now);
-        let was_loading = active.flight.attempt.is_loading();
-        let report = active.flight.attempt.step(now, online, &luck);
-        self.follow(active, now, was_loading);
+        let report = match self.traffic {
+            None => active.flight.attempt.step(now, online, &luck),
+            Some(_) => self.step_followed(active, now, online, &luck),
+        };
         match report {
             None => return Fate::GoesOn,
             Some(Report::Asks) => {
@@ -276,6 +280,21 @@ impl Books<'_> {
             }
         }
         self.fate(active)
+    }
+
+    /// A step of the attempt, with account taken of what it does to a download.
+    #[inline(never)]
+    fn step_followed(
+        &mut self,
+        active: &mut Active,
+        now: Time,
+        online: bool,
+        luck: &Luck,
+    ) -> Option<Report> {
+        let was_loading = active.flight.attempt.is_loading();
+        let report = active.flight.attempt.step(now, online, luck);
+        self.follow(active, now, was_loading);
+        report
     }
 
     /// Hands a report to the task, and keeps the counts of states.

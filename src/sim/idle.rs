@@ -101,11 +101,41 @@ impl Idle {
             let device = records.device(slot);
             let presence = records.presence(slot);
             let cohort = world.cohort(presence.cohort());
-            let memo = memos.of(slot);
-            presence.flip_with(word, device, cohort, &world.streams, memo);
-            self.flips += 1;
-            self.add(device, presence, world, memo);
+            if memos.are_needed() {
+                let memo = memos.of(slot);
+                presence.flip_with(word, device, cohort, &world.streams, memo);
+                self.flips += 1;
+                self.add(device, presence, world, memo);
+            } else {
+                presence.flip_plain(word, device, cohort, &world.streams);
+                self.flips += 1;
+                self.add_plain(device, presence, cohort, world);
+            }
         }
+    }
+
+    /// [`Idle::add`] where nothing but periods decides.
+    #[inline(always)]
+    fn add_plain(
+        &mut self,
+        device: DeviceId,
+        presence: &mut Presence,
+        cohort: &Cohort,
+        world: &World,
+    ) {
+        let end = self.end(world);
+        while presence.until() < end {
+            let word = presence.next_word(device, &world.streams);
+            presence.flip_plain(word, device, cohort, &world.streams);
+            self.flips += 1;
+        }
+        self.note_end(presence.until(), world);
+    }
+
+    #[inline(always)]
+    fn note_end(&mut self, until: Time, world: &World) {
+        self.earliest = self.earliest.min(until);
+        self.cut_off |= until >= world.until && !until.is_never();
     }
 
     /// Takes a device to the end of the stride.
@@ -123,9 +153,7 @@ impl Idle {
             presence.flip(device, cohort, &world.streams, memo);
             self.flips += 1;
         }
-        let until = presence.until();
-        self.earliest = self.earliest.min(until);
-        self.cut_off |= until >= world.until && !until.is_never();
+        self.note_end(presence.until(), world);
     }
 
     /// Brings an idle device back to how it stood just before `now`.

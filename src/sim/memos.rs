@@ -18,6 +18,12 @@ impl Memos {
         Memos { memos: vec![Memo::default()], needed }
     }
 
+    /// Whether any device needs one.
+    #[inline(always)]
+    pub fn are_needed(&self) -> bool {
+        self.needed
+    }
+
     #[inline(always)]
     pub fn of(&mut self, slot: u32) -> &mut Memo {
         let at = if self.needed { slot as usize } else { 0 };

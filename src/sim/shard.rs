@@ -11,7 +11,7 @@ use super::flights::Fate;
 use super::outcome::{Events, LatencyKind};
 use super::prefetch::prefetch;
 use super::records::Records;
-use super::traffic::{Reply, Traffic, is_on_link};
+use super::traffic::{Reply, is_on_link};
 use super::world::World;
 
 /// How many devices ahead of its use a record is fetched: enough work for a memory latency.
@@ -134,10 +134,8 @@ impl<'w> Shard<'w> {
 
     /// Whether some device's next timer lies beyond the end of the run.
     pub fn is_cut_off(&self) -> bool {
-        let loads = |traffic: &Box<Traffic>| traffic.loading > 0;
-        self.books.cut_off
-            || self.books.idle.cut_off
-            || self.books.traffic.as_ref().is_some_and(loads)
+        let loads = self.books.traffic.as_ref().is_some_and(|traffic| traffic.loading > 0);
+        self.books.cut_off || self.books.idle.cut_off || loads
     }
 
     /// Whether an open task waits for a timer beyond the end of the run.

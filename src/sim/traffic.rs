@@ -153,10 +153,9 @@ impl<'w> Traffic<'w> {
         }
         let mut next = Time::NEVER;
         for class in &self.used {
-            if let Some(class) = &mut self.classes[*class as usize] {
-                if class.count > 0 {
-                    next = next.min(class.next_end());
-                }
+            let class = self.classes[*class as usize].as_mut().expect("a class in use");
+            if class.count > 0 {
+                next = next.min(class.next_end());
             }
         }
         (!next.is_never()).then(|| ticks.of(next))
@@ -221,7 +220,7 @@ impl Books<'_> {
 
     /// Takes account of what an input did to a download, which was under way before if
     /// `was_loading`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn follow(&mut self, active: &mut Active, now: Time, was_loading: bool) {
         if self.traffic.is_some() {
             match (was_loading, active.flight.attempt.is_loading()) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json as value};
 
-use super::{Finding, Outcome, Row};
+use super::{Effort, Finding, Outcome, Row};
 
 /// One line per quantity, then what it comes to.
 pub fn human(findings: &[Finding]) -> String {
@@ -60,7 +60,8 @@ pub fn summary(findings: &[Finding]) -> String {
     let count = |of: fn(&Finding) -> bool| findings.iter().filter(|f| of(f)).count();
     let mut parts =
         vec![format!("{} pass", count(Finding::passes)), format!("{} fail", count(Finding::fails))];
-    let others: [(&str, fn(&Finding) -> bool); 2] = [
+    type Is = fn(&Finding) -> bool;
+    let others: [(&str, Is); 2] = [
         ("not expressible", |f| matches!(f.outcome, Outcome::NotExpressible(_))),
         ("skipped", |f| matches!(f.outcome, Outcome::Skipped)),
     ];
@@ -124,7 +125,7 @@ pub fn markdown(findings: &[Finding]) -> String {
 }
 
 /// Everything, for programs.
-pub fn json(findings: &[Finding]) -> Value {
+pub fn json(findings: &[Finding], effort: Effort) -> Value {
     let case = |finding: &Finding| {
         let (verdict, reason, rows) = match &finding.outcome {
             Outcome::Ran(rows) => {
@@ -145,6 +146,11 @@ pub fn json(findings: &[Finding]) -> Value {
     };
     value!({
         "format": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "effort": if effort == Effort::Full { "full" } else { "quick" },
+        "complete": !findings.iter().any(|f| matches!(f.outcome, Outcome::Skipped)),
+        "pass": findings.iter().filter(|f| f.passes()).count(),
+        "fail": findings.iter().filter(|f| f.fails()).count(),
         "summary": summary(findings),
         "cases": findings.iter().map(case).collect::<Vec<_>>(),
     })

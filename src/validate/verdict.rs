@@ -44,8 +44,11 @@ pub fn judge(case: &str, quantity: &Quantity, observed: Option<&Observed>) -> Ro
         (Tolerance::Z { .. }, None) => (0.0, None),
         // Seconds like 199.998 have no exact binary form.
         (Tolerance::Abs { value }, _) => (value + 1e-9 * expected.abs(), None),
-        (Tolerance::LowerBound { .. }, _) => (0.0, None),
+        // Anything above the bound is as good as what is expected.
+        (Tolerance::LowerBound { value }, _) => (expected - value, None),
     };
+    // From no units nothing follows.
+    let observed = observed.filter(|o| o.value.is_finite() && o.units > 0.0);
     let value = observed.map(|observed| observed.value);
     let passes = value.is_some_and(|value| match (&quantity.tolerance, quantity.kind.as_str()) {
         (Tolerance::LowerBound { value: bound }, _) => value >= *bound,
@@ -101,5 +104,6 @@ mod tests {
     fn what_was_not_observed_fails() {
         assert!(!judge("T01", &quantity("T01", "all_match"), None).passes);
         assert!(!row("T01", "all_match", f64::NAN, 1.0).passes);
+        assert!(!row("A03a", "mean_residual", 50.0, 0.0).passes);
     }
 }
