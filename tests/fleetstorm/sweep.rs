@@ -210,7 +210,7 @@ fn over_link(cohort: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_scenarios_lose_nothing_on_any_number_of_threads(text in text()) {
         let loaded = load(&text);
