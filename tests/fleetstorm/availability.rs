@@ -96,3 +96,50 @@ fn a_download_brings_a_sleeping_device_through_unless_it_must_sleep() {
     // 80 s of download in windows of 30 s: two or three nights later.
     assert!((47.0..73.0).contains(&mean_h(false)), "{}", mean_h(false));
 }
+
+/// Devices that follow their own traces, and devices that follow any of them.
+#[test]
+fn recorded_traces_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    // Device 0 comes online after an hour, device 1 is online and leaves for two; of 3 hours each.
+    let rows = "device,time_s,state\n0,3600,on\n0,10800,off\n1,1800,off\n1,9000,on\n";
+    std::fs::write(folder.path().join("t.csv"), rows).unwrap();
+    let read = |devices: u32, follows: &str| {
+        let cohort = format!(
+            "online.trace = {{ file = 't.csv', follows = '{follows}' }}\ndownload.takes = '0 s'"
+        );
+        let campaign = "rate = 'unlimited'\noffline = 'store-and-forward'\nstart = '2000 s'";
+        let text = scenario(devices, campaign, &cohort, "until = '2 d'");
+        fleetstorm::scenario::load_text("test.toml", &text, folder.path(), &[])
+    };
+    let own = simulate(&read(2, "own").unwrap(), 1).total();
+    let waits = own.latency(LatencyKind::PushedToUpdated);
+    assert_eq!((own.online_at_turn, waits.count()), (0, 2));
+    // From 2000 s to 3600 s and to 9000 s.
+    assert_eq!(waits.sum_us(), (1_600 + 7_000) * 1_000_000);
+    let problems = read(3, "own").unwrap_err().to_string();
+    assert!(problems.contains("needs a trace for each device; 1 have none"), "{problems}");
+    assert!(problems.contains("the first without one is \"2\""), "{problems}");
+    // Online for 2 of 3 hours, and for 1 of 3: half of the time over all.
+    let any = simulate(&read(20_000, "random").unwrap(), 1).total();
+    let share = any.online_at_turn as f64 / any.turns as f64;
+    assert!((share - 0.5).abs() < 4.0 * (0.25f64 / 20_000.0).sqrt(), "{share}");
+}
+
+/// Measured downloads from a file, as steps and with lines between.
+#[test]
+fn empirical_laws_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.csv"), "duration_s\n60\n120\n600\n").unwrap();
+    for (between, mean) in [("step", 260.0), ("linear", (90.0 + 360.0) / 2.0)] {
+        let law = format!("empirical = {{ file = 'd.csv', between = '{between}' }}");
+        let cohort = format!("download.takes.{law}");
+        let text = scenario(50_000, "rate = 'unlimited'", &cohort, "");
+        let loaded = fleetstorm::scenario::load_text("test.toml", &text, folder.path(), &[]);
+        let tally = simulate(&loaded.unwrap(), 1).total();
+        let took = tally.latency(LatencyKind::Download);
+        assert!((took.mean_s().unwrap() / mean - 1.0).abs() < 0.02, "{between}");
+        let max = took.max().unwrap().as_secs_f64();
+        assert!((590.0..=600.0).contains(&max), "{max}");
+    }
+}
