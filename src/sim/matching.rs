@@ -157,8 +157,7 @@ impl Matching {
             let ledger = shard.books.ledger.as_mut().expect("they are shared");
             reports.extend(ledger.reports.drain(..).map(|report| (report.at, report.device)));
         }
-        while let Some(&(at, device)) = self.joins.last().filter(|(at, _)| *at <= now) {
-            self.joins.pop();
+        while let Some((at, device)) = self.joins.pop_if(|(at, _)| *at <= now) {
             count_joined(rollouts, device);
             reports.push((at, device));
         }
@@ -186,6 +185,13 @@ impl Matching {
                 self.note_match(own, device);
                 break;
             }
+        }
+    }
+
+    /// Counts the devices that came up to the end of the run, after the last boundary.
+    pub fn count_later(&mut self, rollouts: &mut [Rollout], end: Time) {
+        while let Some((_, device)) = self.joins.pop_if(|(at, _)| *at <= end) {
+            count_joined(rollouts, device);
         }
     }
 

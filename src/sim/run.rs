@@ -515,6 +515,9 @@ impl<'o> Coordinator<'_, '_, 'o> {
             Ended::NothingLeft => world.ticks.start(self.last_active + 1),
             Ended::AllFinal | Ended::Interrupted => world.ticks.start(tick + 1),
         };
+        if let Some(matching) = &mut self.matching {
+            matching.count_later(&mut self.rollouts, end);
+        }
         let traffic = self.exchange.take().map(|exchange| exchange.finish(end, world.ticks));
         let mut outcomes: Vec<Outcome> = Vec::new();
         for rollout in &mut self.rollouts {
