@@ -1,6 +1,6 @@
 //! The law of measured values.
 
-use crate::rng::Stream;
+use crate::rng::{Stream, below};
 
 /// Values as they were measured, or also what lies between them.
 ///
@@ -45,8 +45,7 @@ impl Empirical {
     }
 
     pub fn sample(&self, stream: &mut Stream) -> f64 {
-        let wide = u128::from(stream.next_u64()) * self.cumulative.len() as u128;
-        let at = (wide >> 64) as usize;
+        let at = below(stream.next_u64(), self.cumulative.len() as u64) as usize;
         match self.is_linear {
             false => self.values[at],
             true => {

@@ -1,7 +1,7 @@
 //! How long a device waits before it asks again.
 
 use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, index_of};
 
 /// Capped exponential backoff.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,9 +35,7 @@ impl Backoff {
     /// The delay that the device takes, which failed at `now` for the so-manieth time in a row.
     pub fn draw(&self, failures: u32, now: Time, device: DeviceId, streams: &Streams) -> Span {
         let delay = self.delay(failures).0 as f64;
-        // The instant names the draw, so that nothing needs to be counted.
-        let index = (now.0 ^ now.0 >> 24) as u32;
-        let unit = || streams.stream(device, Purpose::Backoff, index).next_unit();
+        let unit = || streams.stream(device, Purpose::Backoff, index_of(now)).next_unit();
         Span::from_micros_f64(match self.jitter {
             Jitter::None => delay,
             Jitter::Half => delay * (1.0 + unit()) / 2.0,

@@ -4,6 +4,7 @@ use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 
 use super::cohort::{Cohort, Start};
+use super::presence::Presence;
 
 /// The period that a device is in, and the way to the next.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +22,8 @@ impl Chain {
     /// The period at the beginning of the run; `pace` is 1 unless devices differ in it.
     pub fn begin(device: DeviceId, cohort: &Cohort, pace: f64, streams: &Streams) -> Chain {
         let chain = |online, until| Chain { online, since: Time::ZERO, until, periods: 0, pace };
-        if let Some(joins) = &cohort.joins {
-            let micros = joins.sample(&mut streams.stream(device, Purpose::Period, 0));
-            return chain(false, Time::ZERO + length(micros, 1.0));
+        if cohort.joins.is_some() {
+            return chain(false, Presence::joined(device, cohort, streams));
         }
         let mut stream = streams.stream(device, Purpose::FirstPresence, 0);
         let word = stream.next_u64();

@@ -1,7 +1,7 @@
 //! When a device asks by itself whether there is something for it.
 
 use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, below};
 
 /// A device's polls.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +15,7 @@ impl Polling {
     /// The first poll from `now` on at the device's own phase, which is uniform over the fleet.
     pub fn first(&self, now: Time, device: DeviceId, streams: &Streams) -> Time {
         let word = streams.stream(device, Purpose::Poll, 0).next_u64();
-        let phase = ((u128::from(word) * u128::from(self.every.0)) >> 64) as u64;
+        let phase = below(word, self.every.0);
         let intervals = now.0.saturating_sub(phase).div_ceil(self.every.0);
         Time(phase) + Span(intervals.saturating_mul(self.every.0))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams, unit};
+use crate::rng::{Purpose, Streams, below, unit};
 
 /// A clock on the wall, against the time of the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl Profile {
     /// Whether the device is online at `now`, and an instant up to which that stays so.
     pub fn look(&self, now: Time, device: DeviceId, streams: &Streams) -> (bool, Time) {
         let word = streams.stream(device, Purpose::Phase, 0).next_u64();
-        let phase = ((u128::from(word) * u128::from(self.holds.0)) >> 64) as u64;
+        let phase = below(word, self.holds.0);
         let turn = (now.0 + phase) / self.holds.0;
         let rank = unit(streams.stream(device, Purpose::Rank, turn as u32).next_u64());
         let held = Time((turn + 1) * self.holds.0 - phase);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::dist::Law;
 use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, below};
 
 use super::chain::Chain;
 use super::cohort::Cohort;
@@ -164,7 +164,7 @@ impl<'a> Look<'a> {
             (Pattern::Window(window), _) => window.look(now, device, streams),
             (Pattern::Cycle { every, active, .. }, _) => {
                 let word = streams.stream(device, Purpose::Phase, 0).next_u64();
-                let phase = ((u128::from(word) * u128::from(every.0)) >> 64) as u64;
+                let phase = below(word, every.0);
                 let at = (now.0 + phase) % every.0;
                 let online = at < active.0;
                 let ends = if online { active.0 } else { every.0 };
@@ -230,8 +230,7 @@ impl Window {
         }
         let (open, close) = self.spans[index];
         let mut shifted = |time: Time| {
-            let width = u128::from(2 * self.jitter.0 + 1);
-            let shift = ((u128::from(stream.next_u64()) * width) >> 64) as u64;
+            let shift = below(stream.next_u64(), 2 * self.jitter.0 + 1);
             Time((time.0 + shift).saturating_sub(self.jitter.0))
         };
         Some((shifted(open), shifted(close)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, below};
 
 /// Changes of several recorded devices.
 #[derive(Debug, Default, PartialEq)]
@@ -59,7 +59,7 @@ impl Traces {
             return state(recorded.of(of[device.0 as usize] as usize), now.0);
         }
         let mut stream = streams.stream(device, Purpose::Phase, 0);
-        let mut part = |of: u64| ((u128::from(stream.next_u64()) * u128::from(of)) >> 64) as u64;
+        let mut part = |of: u64| below(stream.next_u64(), of);
         let trace = part(recorded.count() as u64) as usize;
         let length = recorded.length.0.max(1);
         let at = (now.0 + part(length)) % length;

@@ -2,9 +2,9 @@
 
 use crate::model::{Span, Time};
 use crate::scenario::Loaded;
-use crate::scenario::file::{
-    Cohort, Download, Fails, Fleet, Interrupted, Law, Online, Package, Run, Scenario,
-};
+use crate::scenario::availability::Online;
+use crate::scenario::file::{Cohort, Download, Fails, Fleet, Interrupted, Package, Run, Scenario};
+use crate::scenario::law::Law;
 use crate::scheduler::state::{CampaignStatus, QueueCause, TaskState};
 use crate::sim::outcome::{
     CampaignOutcome, CohortOutcome, Ended, Events, LatencyKind, Outcome, Series, SeriesRow, Tally,

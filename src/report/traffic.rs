@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::human::{percent, seconds, thousands};
 use super::summary::LatencySummary;
+use super::text::or;
+use crate::model::Span;
 use crate::sim::outcome::{BackendOutcome, LinkOutcome, Outcome, TrafficOutcome};
 
 /// What devices loaded over shared links, and asked of servers.
@@ -111,17 +113,21 @@ impl BackendSummary {
 /// Links that are told of; of many cells those that were full longest.
 const SHOWN: usize = 6;
 
+fn shown(traffic: &TrafficSummary) -> impl Iterator<Item = &LinkSummary> {
+    let mut links: Vec<&LinkSummary> = traffic.links.iter().collect();
+    if links.len() > SHOWN {
+        links.sort_by(|a, b| b.full_s.total_cmp(&a.full_s));
+    }
+    links.into_iter().take(SHOWN)
+}
+
 /// The section of the text that a person reads.
 pub fn text(traffic: &TrafficSummary) -> String {
     let mut text = format!(
         "{:<32}{:>12}{:>12}{:>12}{:>12}\n",
         "Shared links and servers", "capacity", "mean", "most", "full for"
     );
-    let mut links: Vec<&LinkSummary> = traffic.links.iter().collect();
-    if links.len() > SHOWN {
-        links.sort_by(|a, b| b.full_s.total_cmp(&a.full_s));
-    }
-    for link in links.iter().take(SHOWN) {
+    for link in shown(traffic) {
         let _ = writeln!(
             text,
             "  {:<30}{:>12}{:>12}{:>12}{:>12}",
@@ -129,11 +135,12 @@ pub fn text(traffic: &TrafficSummary) -> String {
             rate(link.capacity_bps),
             rate(link.mean_bps),
             rate(link.most_bps),
-            crate::model::Span::from_secs_f64(link.full_s).to_string(),
+            Span::from_secs_f64(link.full_s).to_string(),
         );
     }
-    if links.len() > SHOWN {
-        let _ = writeln!(text, "  … and {} more, in summary.json", links.len() - SHOWN);
+    if traffic.links.len() > SHOWN {
+        let more = traffic.links.len() - SHOWN;
+        let _ = writeln!(text, "  … and {more} more, in summary.json");
     }
     let _ = writeln!(text, "  Most downloads at a time: {}", thousands(traffic.downloads_most));
     if let Some(backend) = &traffic.backend {
@@ -146,14 +153,11 @@ pub fn text(traffic: &TrafficSummary) -> String {
             percent(shed, backend.requests()),
             thousands(backend.given_up),
         );
-        let span = |s: Option<f64>| {
-            s.map_or("-".to_owned(), |s| crate::model::Span::from_secs_f64(s).to_string())
-        };
         let _ = writeln!(
             text,
             "  Answers: 50 % in {}, 99 % in {}; longest queue {}",
-            span(backend.response.p50_s),
-            span(backend.response.p99_s),
+            or(backend.response.p50_s, "-"),
+            or(backend.response.p99_s, "-"),
             thousands(backend.waiting_most),
         );
         if backend.idle_busy > 0.0 {
@@ -172,7 +176,7 @@ pub fn text(traffic: &TrafficSummary) -> String {
 /// The section of `summary.md`.
 pub fn markdown(text: &mut String, traffic: &TrafficSummary) {
     text.push_str("\n| link | capacity | mean | most | full for |\n|:--|--:|--:|--:|--:|\n");
-    for link in traffic.links.iter().take(SHOWN) {
+    for link in shown(traffic) {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} |",
@@ -180,7 +184,7 @@ pub fn markdown(text: &mut String, traffic: &TrafficSummary) {
             rate(link.capacity_bps),
             rate(link.mean_bps),
             rate(link.most_bps),
-            crate::model::Span::from_secs_f64(link.full_s),
+            Span::from_secs_f64(link.full_s),
         );
     }
     if let Some(backend) = &traffic.backend {

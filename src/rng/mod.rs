@@ -9,7 +9,7 @@ mod squares;
 pub use philox::{philox2x64, philox4x32, philox4x64};
 pub use squares::squares64;
 
-use crate::model::DeviceId;
+use crate::model::{DeviceId, Time};
 
 /// What a number is drawn for; one more draw for one purpose shifts no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,18 @@ impl Stream {
 pub fn unit(word: u64) -> f64 {
     // Signed, since that conversion is one instruction.
     ((word >> 12) as i64 as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+}
+
+/// A word as an integer below `n`, each as likely as the others within n / 2^64.
+#[inline(always)]
+pub fn below(word: u64, n: u64) -> u64 {
+    ((u128::from(word) * u128::from(n)) >> 64) as u64
+}
+
+/// The index of a draw that is named by its instant, so that nothing needs to be counted.
+pub fn index_of(at: Time) -> u32 {
+    // The upper bits of a late instant would come round again.
+    (at.0 ^ at.0 >> 24) as u32
 }
 
 /// The share of all words that lie below the result is `p` in [0, 1], within 2^-53.

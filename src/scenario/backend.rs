@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::Law;
+use super::law::Law;
 use crate::model::{BitRate, Span};
 
 /// The servers that devices ask, and load from. Before each download, and after each interruption
@@ -108,6 +108,13 @@ pub struct Link {
     #[schemars(range(min = 1, max = 1000))]
     #[serde(default = "one")]
     pub cells: u32,
+}
+
+impl Link {
+    /// Whether the downloads of a cohort go over it.
+    pub fn carries(&self, cohort: &str) -> bool {
+        self.cohorts.is_empty() || self.cohorts.iter().any(|name| name == cohort)
+    }
 }
 
 fn one() -> u32 {

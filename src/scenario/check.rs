@@ -80,6 +80,18 @@ impl Checker<'_> {
         }
     }
 
+    /// Names of cohorts that something else refers to.
+    pub fn cohorts(&mut self, path: &Path, names: &[String]) {
+        let known = self.scenario.fleet.cohort.iter().map(|cohort| cohort.name.as_str());
+        let known: Vec<&str> = known.collect();
+        for (index, name) in names.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let help = suggestion(name, known.iter().copied()).unwrap_or_default();
+                self.refuse(&path.index(index), "is not the name of a cohort", &help);
+            }
+        }
+    }
+
     fn package(&mut self) {
         for (path, package) in packages(self.scenario) {
             if package.size == Some(Bytes(0)) {

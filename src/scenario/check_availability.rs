@@ -1,10 +1,9 @@
 //! Rules for when devices can be reached.
 
-use super::availability::{DailyWindow, Outage, Pace, When};
+use super::availability::{DailyWindow, Online, Outage, Pace, When};
 use super::check::{Checker, LONGEST, rounded};
 use super::check_law::{self, Demand};
-use super::file::{Cohort, Online};
-use super::findings::suggestion;
+use super::file::Cohort;
 use super::path::Path;
 use crate::model::Span;
 
@@ -121,15 +120,7 @@ impl Checker<'_> {
     }
 
     fn outage(&mut self, path: &Path, outage: &Outage) {
-        let known = self.scenario.fleet.cohort.iter().map(|cohort| cohort.name.as_str());
-        let known: Vec<&str> = known.collect();
-        for (index, name) in outage.cohorts.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let help = suggestion(name, known.iter().copied()).unwrap_or_default();
-                let path = path.key("cohorts").index(index);
-                self.refuse(&path, "is not the name of a cohort", &help);
-            }
-        }
+        self.cohorts(&path.key("cohorts"), &outage.cohorts);
         check_law::spans(self, &path.key("reconnect"), &outage.reconnect, Demand::None);
         match &outage.when {
             When::Random { up, down, start: _ } => {

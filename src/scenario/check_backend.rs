@@ -4,7 +4,6 @@ use super::backend::Link;
 use super::check::{Checker, LONGEST};
 use super::check_law::{self, Demand, FASTEST};
 use super::file::{Cohort, Download};
-use super::findings::suggestion;
 use super::path::Path;
 use crate::model::{BitRate, Span};
 
@@ -51,8 +50,11 @@ impl Checker<'_> {
             self.link(&Path::of("link").index(index), link);
         }
         let over = |cohort: &Cohort| {
-            let has = |link: &&Link| link.cohorts.is_empty() || link.cohorts.contains(&cohort.name);
-            links.iter().filter(has).map(|link| u64::from(link.cells)).collect::<Vec<_>>()
+            links
+                .iter()
+                .filter(|link| link.carries(&cohort.name))
+                .map(|link| u64::from(link.cells))
+                .collect::<Vec<_>>()
         };
         let mut paths: u64 = 0;
         for cohort in &self.scenario.fleet.cohort {
@@ -72,16 +74,8 @@ impl Checker<'_> {
 
     fn link(&mut self, path: &Path, link: &Link) {
         self.capacity(&path.key("capacity"), link.capacity);
-        let known = self.scenario.fleet.cohort.iter().map(|cohort| cohort.name.as_str());
-        let known: Vec<&str> = known.collect();
-        for (index, name) in link.cohorts.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let help = suggestion(name, known.iter().copied()).unwrap_or_default();
-                let path = path.key("cohorts").index(index);
-                self.refuse(&path, "is not the name of a cohort", &help);
-            }
-        }
-        self.over_links(path, |c| link.cohorts.is_empty() || link.cohorts.contains(&c.name));
+        self.cohorts(&path.key("cohorts"), &link.cohorts);
+        self.over_links(path, |cohort| link.carries(&cohort.name));
     }
 
     fn capacity(&mut self, path: &Path, capacity: BitRate) {

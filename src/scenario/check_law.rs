@@ -1,7 +1,7 @@
 //! Rules of the parameters of laws.
 
 use super::check::{Checker, LONGEST, rounded};
-use super::file::{Branch, Law, Part};
+use super::law::{Branch, Law, Part};
 use super::path::Path;
 use super::units::Unit;
 use crate::model::{BitRate, Span};

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::availability::{DailyWindow, Follows, Outage, Pace};
+use super::availability::{DailyWindow, Online, Outage, Pace};
 use super::backend::{Backend, Link};
-use super::moments::{Moment, TimeOfDay};
+use super::law::Law;
+use super::moments::Moment;
 use super::profile::Profile;
 use super::rules::{
     AbortRule, Conflict, Dynamic, ModuleOrder, NotStarted, Order, RateFrom, Reached, Stages, Step,
@@ -455,96 +455,6 @@ pub struct Confirms {
     pub refuses: f64,
 }
 
-/// When devices are reachable.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Online {
-    /// Always.
-    #[default]
-    Always,
-    /// Online and offline periods alternate, each drawn from its own law.
-    Renewal {
-        /// Length of an online period.
-        on: Law<Span>,
-        /// Length of an offline period.
-        off: Law<Span>,
-        /// The state devices are in when the run begins.
-        #[serde(default)]
-        start: Start,
-    },
-    /// As `renewal`, with both laws taken from measured durations in a CSV file
-    /// (columns `state`: on|off, `duration_s`); each draw repeats one measured value.
-    Measured {
-        /// The CSV file; its path is relative to the scenario file.
-        file: PathBuf,
-        /// The state devices are in when the run begins.
-        #[serde(default)]
-        start: Start,
-    },
-    /// Shares of the devices that are online, by the hour on their own clocks. The same devices
-    /// are online in most hours, until they change ranks.
-    Profile {
-        /// 24 shares at the full hours of every day, from 00:00 on, or 168 for a week from
-        /// Monday 00:00 on; between them it goes in straight lines.
-        #[schemars(length(min = 24, max = 168))]
-        share: Vec<f64>,
-        /// How long a device keeps its rank in the order in which devices come online.
-        #[serde(default = "six_hours")]
-        holds: Span,
-    },
-    /// As `profile`, with a cosine over the day:
-    /// mean x (1 + amplitude x cos(2 pi x (hour - peak) / 24)).
-    Daily {
-        /// Share online over the day, 0 to 1.
-        #[schemars(range(min = 0, max = 1))]
-        mean: f64,
-        /// How far it goes up and down, as a share of the mean, 0 to 1.
-        #[schemars(range(min = 0, max = 1))]
-        amplitude: f64,
-        /// When most are online, on the devices' own clocks.
-        peak: TimeOfDay,
-        /// How long a device keeps its rank in the order in which devices come online.
-        #[serde(default = "six_hours")]
-        holds: Span,
-    },
-    /// Only in a daily window on the devices' own clocks.
-    Nightly(DailyWindow),
-    /// In short windows at even distances, as with the power saving of cellular modems (PSM,
-    /// eDRX); each device has a phase of its own.
-    Cycle {
-        /// From one window to the next, e.g. the periodic TAU "24 h".
-        every: Span,
-        /// How long the device can be reached in each, e.g. "16 s".
-        active: Span,
-        /// What it has begun in its window it brings to an end; else the window's end
-        /// interrupts it.
-        #[serde(default = "yes")]
-        stays_awake: bool,
-    },
-    /// Recorded changes in a CSV file with the columns `device`, `time_s` and `state` (on|off);
-    /// before its first row a device is in the other state.
-    Trace {
-        /// The CSV file; its path is relative to the scenario file.
-        file: PathBuf,
-        /// Which trace a device follows.
-        #[serde(default)]
-        follows: Follows,
-    },
-}
-
-/// The state devices are in when the run begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// As at a random moment: long since running, in the middle of a period.
-    #[default]
-    Equilibrium,
-    /// All at the beginning of an online period.
-    Online,
-    /// All at the beginning of an offline period.
-    Offline,
-}
-
 /// How long a download takes while the device is online.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -627,101 +537,6 @@ impl Default for Run {
     }
 }
 
-/// A law of durations or rates. A plain value, like "90 s", is a constant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "{U}Law", transform = super::serial::allow_plain_value)]
-pub enum Law<U> {
-    /// Always this value.
-    Constant(U),
-    /// Evenly between two values.
-    Uniform { from: U, to: U },
-    /// Exponential.
-    Exponential { mean: U },
-    /// Weibull: P(X > x) = exp(-(x / scale)^shape).
-    Weibull { shape: f64, scale: U },
-    /// Lognormal: ln X is normal with mean ln(median) and standard deviation sigma.
-    Lognormal { median: U, sigma: f64 },
-    /// Lognormal by its mean and squared coefficient of variation (variance / mean^2).
-    LognormalMean { mean: U, scv: f64 },
-    /// Gamma with mean shape x scale.
-    Gamma { shape: f64, scale: U },
-    /// Pareto: P(X > x) = (min / x)^alpha for x >= min.
-    Pareto { alpha: f64, min: U },
-    /// Lomax: P(X > x) = (1 + x / scale)^-alpha.
-    Lomax { alpha: f64, scale: U },
-    /// Log-logistic: P(X > x) = 1 / (1 + (x / median)^shape).
-    LogLogistic { median: U, shape: f64 },
-    /// A mixture of exponentials: shares add up to 1.
-    HyperExponential(Vec<Branch<U>>),
-    /// Lognormal by mean and standard deviation of the logarithm of seconds, or of bit/s.
-    LognormalMu { mu: f64, sigma: f64 },
-    /// Gamma by its mean and squared coefficient of variation (variance / mean^2).
-    GammaMean { mean: U, scv: f64 },
-    /// Erlang: the sum of so many exponentials, with this mean in all.
-    Erlang {
-        #[schemars(range(min = 1, max = 1000))]
-        stages: u32,
-        mean: U,
-    },
-    /// A mixture of any laws: shares add up to 1.
-    Mixture(Vec<Part<U>>),
-    /// The law of values from `from` to `to`; others are drawn again.
-    Truncated {
-        law: Box<Law<U>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        from: Option<U>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        to: Option<U>,
-    },
-    /// A value of the law, and `by` more.
-    Shifted { by: U, law: Box<Law<U>> },
-    /// Measured values in a CSV file with one column: `duration_s`, or `rate_bps` for rates.
-    Empirical {
-        /// The CSV file; its path is relative to the scenario file.
-        file: PathBuf,
-        /// What there is between two measured values.
-        #[serde(default)]
-        between: Between,
-        /// What the file holds, in the unit that samples have; filled in when it is read.
-        #[serde(skip)]
-        values: Option<Arc<[f64]>>,
-    },
-}
-
-/// One exponential of a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "{U}Branch")]
-pub struct Branch<U> {
-    /// Probability of this branch.
-    pub share: f64,
-    /// Mean of this branch.
-    pub mean: U,
-}
-
-/// One law of a mixture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, bound(deserialize = "U: Deserialize<'de>"))]
-#[schemars(rename = "{U}Part")]
-pub struct Part<U> {
-    /// Probability of this law.
-    pub share: f64,
-    /// The law.
-    pub law: Law<U>,
-}
-
-/// What an empirical law has between two measured values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Between {
-    /// Nothing: each draw repeats a measured value.
-    #[default]
-    Step,
-    /// Evenly all that lies between two neighbours.
-    Linear,
-}
-
 fn default_module() -> String {
     DEFAULT_MODULE.to_owned()
 }
@@ -732,10 +547,6 @@ fn one() -> u32 {
 
 fn one_minute() -> Span {
     Span::secs(60)
-}
-
-fn six_hours() -> Span {
-    Span::secs(6 * 3600)
 }
 
 fn yes() -> bool {

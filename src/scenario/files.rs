@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use super::availability::Follows;
+use super::availability::{Follows, Online};
 use super::check::Checker;
-use super::file::{DEFAULT_MODULE, Online, Package, Rollout, Scenario, Select};
+use super::file::{DEFAULT_MODULE, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};

@@ -13,7 +13,7 @@ pub mod file;
 mod files;
 mod findings;
 mod inventory;
-mod law;
+pub mod law;
 mod measured;
 pub mod moments;
 mod overrides;
@@ -34,7 +34,6 @@ mod walk;
 
 use std::sync::Arc;
 
-pub use law::Amount;
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use read::{load, load_text, resolved};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::availability::When;
+use super::availability::{Online, When};
 use super::check::Checker;
 use super::csv_file::CsvFile;
-use super::file::{Between, Download, Law, Online, Scenario};
+use super::file::{Download, Scenario};
 use super::files::bytes_of;
-use super::law::Amount;
+use super::law::{Amount, Between, Law};
 use super::path::Path;
 use super::problem::Problem;
 

@@ -9,7 +9,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::file::Law;
+use super::law::Law;
 use super::moments::{Condition, Moment, TimeOfDay};
 use super::units::Unit;
 use crate::model::{BitRate, Bytes, EventRate, Span};

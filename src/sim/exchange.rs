@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crate::model::{Span, Time};
 use crate::network::{Answer, Demand, Progress, Shares};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, index_of};
 use crate::stats::Latency;
 
 use super::network::{Backend, Network, path_of};
@@ -27,7 +27,8 @@ pub struct Exchange {
     outcome: TrafficOutcome,
     /// Since when links carry what they carry.
     since: Time,
-    /// Distance of the rows in ticks, and whether that is fixed; the state since the last boundary.
+    /// Distance of the rows in ticks, and whether that is fixed; the state since the last boundary,
+    /// without its instant.
     every: u64,
     is_fixed: bool,
     state: TrafficRow,
@@ -92,7 +93,7 @@ impl Exchange {
             self.divide(now, shards);
         }
         self.outcome.downloads_most = self.outcome.downloads_most.max(loading);
-        self.set_state(now, loading);
+        self.set_state(loading);
     }
 
     fn answer(&mut self, now: Time, shards: &[Mutex<Shard>], streams: &Streams) {
@@ -197,11 +198,10 @@ impl Exchange {
         }
     }
 
-    fn set_state(&mut self, at: Time, downloads: u64) {
+    fn set_state(&mut self, downloads: u64) {
         let backend = self.outcome.backend.as_ref();
         let count = |of: fn(&BackendOutcome) -> u64| backend.map_or(0, of);
         let server = self.backend.as_ref().and_then(|backend| backend.server.as_ref());
-        self.state.at = at;
         self.state.downloads = downloads;
         self.state.load_bps.clear();
         self.state.load_bps.extend(self.shares.loads());
@@ -235,8 +235,7 @@ fn serve(
     }
     let reply = |at, refused| Reply { device, flight, at, wants, refused };
     let Some(server) = &mut backend.server else { return reply(now, None) };
-    let index = (at.0 ^ at.0 >> 24) as u32;
-    let mut stream = streams.stream(device, Purpose::Service, index);
+    let mut stream = streams.stream(device, Purpose::Service, index_of(at));
     let service = Span::from_micros_f64(backend.service.sample(&mut stream));
     let answer = server.ask(at, service, backend.patience);
     outcome.waiting_most = outcome.waiting_most.max(server.waiting() as u64);

@@ -4,12 +4,10 @@ use crate::dist::Law;
 use crate::fleet::{Backoff, Jitter};
 use crate::model::{CohortId, DeviceId, Span};
 use crate::network::{RATE_CLASSES, Server, Shares, rate_class};
-use crate::rng::{Purpose, Streams};
+use crate::rng::{Purpose, Streams, below};
 use crate::scenario::Loaded;
-use crate::scenario::backend::{self, Link};
+use crate::scenario::backend;
 use crate::scenario::file::Scenario;
-
-use super::setup::law;
 
 /// Links and servers of a run.
 #[derive(Debug)]
@@ -84,7 +82,7 @@ impl Network {
         let Paths { first, cells } = &self.paths[usize::from(cohort.0)];
         let path = cells.iter().fold(0, |path, (link, cells)| {
             let word = streams.stream(device, Purpose::Cell, *link).next_u64();
-            path * cells + ((u128::from(word) * u128::from(*cells)) >> 64) as u32
+            path * cells + below(word, u64::from(*cells)) as u32
         });
         (first + path) * RATE_CLASSES + rate_class(rate)
     }
@@ -108,11 +106,12 @@ fn paths(scenario: &Scenario, origin: &[u32], firsts: &[u32]) -> (Vec<Paths>, Ve
     let mut routes: Vec<Box<[u32]>> = Vec::new();
     let mut all = Vec::new();
     for cohort in &scenario.fleet.cohort {
-        let over = |link: &Link| link.cohorts.is_empty() || link.cohorts.contains(&cohort.name);
         let first = routes.len() as u32;
         let mut own: Vec<Vec<u32>> = vec![origin.to_vec()];
         let mut cells = Vec::new();
-        for (link, at) in scenario.link.iter().zip(0..).filter(|(link, _)| over(link)) {
+        for (link, at) in
+            scenario.link.iter().zip(0..).filter(|(link, _)| link.carries(&cohort.name))
+        {
             cells.push((at, link.cells));
             let cell = |path: &Vec<u32>| {
                 let path = path.clone();
@@ -133,7 +132,7 @@ fn backend(backend: &backend::Backend) -> Option<Backend> {
     let backend::Backoff { base, factor, cap, jitter } = backend.backoff;
     Some(Backend {
         server: backend.workers.map(|workers| Server::new(workers, backend.queue)),
-        service: law(&backend.service),
+        service: backend.service.compiled(),
         connections: backend.connections.map(u64::from),
         retry_after: backend.retry_after,
         link_expires: backend.link_expires,

@@ -11,12 +11,12 @@ use crate::fleet::{
 };
 use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams, threshold};
-use crate::scenario::availability::{DailyWindow, Follows, Pace, When};
-use crate::scenario::file::{self, Online, Run, Start};
+use crate::scenario::availability::{DailyWindow, Follows, Online, Pace, Start, When};
+use crate::scenario::file::{self, Run};
+use crate::scenario::law;
 use crate::scenario::{self, Loaded};
 
 use super::plan;
-use super::setup::law;
 
 /// What decides the reach of each cohort; none where periods alone do.
 pub fn reaches(loaded: &Loaded, streams: &Streams, ends: Time) -> Vec<Option<Box<Reach>>> {
@@ -35,7 +35,7 @@ pub fn reaches(loaded: &Loaded, streams: &Streams, ends: Time) -> Vec<Option<Box
                 pattern,
                 pace: cohort.pace.map(pace),
                 charges: cohort.charges.map(|w| window(&w, cohort, &loaded.scenario.run)),
-                leaves: cohort.leaves.as_ref().map(law),
+                leaves: cohort.leaves.as_ref().map(law::Law::compiled),
                 outages,
                 ends,
             })
@@ -135,12 +135,12 @@ fn outages(loaded: &Loaded, streams: &Streams, ends: Time) -> Vec<Vec<Arc<Outage
             Arc::new(Outage {
                 number: number - 1,
                 spans: spans(&outage.when, DeviceId(number - 1), streams, ends).into(),
-                reconnect: law(&outage.reconnect),
+                reconnect: outage.reconnect.compiled(),
             })
         };
         let mut shared = None;
         for (cohort, own) in cohorts.iter().zip(&mut of) {
-            if outage.cohorts.is_empty() || outage.cohorts.contains(&cohort.name) {
+            if outage.concerns(&cohort.name) {
                 own.push(match outage.each {
                     true => next(),
                     false => shared.get_or_insert_with(&mut next).clone(),
@@ -160,7 +160,7 @@ fn spans(when: &When, number: DeviceId, streams: &Streams, ends: Time) -> Vec<(T
             starts.map(|start| (Time(start), Time(start) + *lasts)).collect()
         }
         When::Random { up, down, start } => {
-            let (up, down) = (law(up), law(down));
+            let (up, down) = (up.compiled(), down.compiled());
             let (mut is_up, mut at) = beginning(&up, &down, *start, number, streams);
             let mut spans = Vec::new();
             if !is_up {

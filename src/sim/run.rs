@@ -216,7 +216,8 @@ fn exchange(loaded: &Loaded, world: &World, network: &Network) -> Exchange {
     let every = loaded.scenario.run.sample_every.map(|every| world.sample_ticks(every));
     let mut exchange = Exchange::new(network, every);
     let mut devices = vec![0u64; world.cohorts.len()];
-    if world.cohorts.iter().any(|cohort| cohort.polling.is_some()) {
+    let polls = world.cohorts.iter().any(|cohort| cohort.polling.is_some());
+    if polls && network.backend.is_some() {
         for device in (0..world.devices.count()).map(DeviceId) {
             devices[usize::from(world.cohort_of(device).0)] += 1;
         }

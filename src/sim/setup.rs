@@ -6,9 +6,11 @@ use crate::dist::{Empirical, Law};
 use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Polling, Presence, Start, Verdict};
 use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
-use crate::scenario::file::{self, Download, Interrupted, Online, Scenario, Select};
+use crate::scenario::availability::{self, Online};
+use crate::scenario::file::{self, Download, Interrupted, Scenario, Select};
+use crate::scenario::law;
 use crate::scenario::rules::{self, Act};
-use crate::scenario::{Amount, Loaded, Measured};
+use crate::scenario::{Loaded, Measured};
 use crate::scheduler::{DeviceList, OfflineTurn, Retry, TaskPolicy, TimeoutFrom};
 
 use super::network::Network;
@@ -222,19 +224,19 @@ fn devices(loaded: &Loaded, names: &[String], module_id: usize, streams: &Stream
 }
 
 fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: bool) -> Cohort {
-    let start = |start: &file::Start| match start {
-        file::Start::Equilibrium => Start::Equilibrium,
-        file::Start::Online => Start::Online,
-        file::Start::Offline => Start::Offline,
+    let start = |start: &availability::Start| match start {
+        availability::Start::Equilibrium => Start::Equilibrium,
+        availability::Start::Online => Start::Online,
+        availability::Start::Offline => Start::Offline,
     };
-    let joins = cohort.joins.as_ref().map(law);
+    let joins = cohort.joins.as_ref().map(law::Law::compiled);
     let (start, on, off) = match &cohort.online {
         // Once it has joined, it stays.
         Online::Always if joins.is_some() => {
             (Start::Always, Law::Constant(Time::NEVER.0 as f64), Law::Constant(0.0))
         }
         Online::Always => (Start::Always, Law::Constant(0.0), Law::Constant(0.0)),
-        Online::Renewal { on, off, start: from } => (start(from), law(on), law(off)),
+        Online::Renewal { on, off, start: from } => (start(from), on.compiled(), off.compiled()),
         Online::Measured { start: from, .. } => {
             let measured = measured.expect("checked: the file was read");
             let empirical = |us: &[u64]| {
@@ -260,17 +262,17 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
             .then_some(cohort.poll)
             .flatten()
             .map(|poll| Polling { every: poll.every, jitter: poll.jitter }),
-        consent: law(&cohort.confirms.after),
+        consent: cohort.confirms.after.compiled(),
         refuses: crate::rng::threshold(cohort.confirms.refuses),
-        reaction: law(&cohort.reacts),
+        reaction: cohort.reacts.compiled(),
         download: match &cohort.download {
-            Download::Takes(takes) => DownloadLaw::Takes(law(takes)),
-            Download::Link(rate) => DownloadLaw::Link(law(rate)),
+            Download::Takes(takes) => DownloadLaw::Takes(takes.compiled()),
+            Download::Link(rate) => DownloadLaw::Link(rate.compiled()),
         },
         asks: false,
         restarts: cohort.interrupted == Interrupted::Restart,
-        verify: law(&cohort.verify),
-        install: law(&cohort.install),
+        verify: cohort.verify.compiled(),
+        install: cohort.install.compiled(),
         failures: Failures::new([
             (cohort.fails.upgrade, Verdict::Upgrade),
             (cohort.fails.download, Verdict::Download),
@@ -281,11 +283,6 @@ fn compile_cohort(cohort: &file::Cohort, measured: Option<&Measured>, polls: boo
             (cohort.fails.rejects, Verdict::Reject),
         ]),
     }
-}
-
-/// The law for sampling.
-pub fn law<U: Amount>(law: &file::Law<U>) -> Law {
-    law.compiled()
 }
 
 /// Who is targeted, and how the fleet looks before the campaign.

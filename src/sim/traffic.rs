@@ -1,7 +1,7 @@
 //! What the devices of a shard load over shared links, and ask of servers.
 
 use crate::fleet::Presence;
-use crate::model::{CohortId, DeviceId, Span, Time};
+use crate::model::{DeviceId, Span, Time};
 use crate::network::{Class, Progress};
 
 use super::books::Books;
@@ -36,15 +36,13 @@ pub struct Traffic<'w> {
     /// Downloads that the server admitted and that are no longer to be expected: they have begun,
     /// or their devices were gone.
     pub expected_no_more: u64,
-    /// Requests made in vain, because a download link had expired.
-    pub expired: u64,
 }
 
 /// A flight's part in it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {
     class: u32,
-    /// What it would have alone, in bit/s.
+    /// What it would have alone, in bit/s; 0 if it shares no link.
     rate: u64,
     /// From when on it has a share.
     begins: Time,
@@ -106,7 +104,6 @@ impl<'w> Traffic<'w> {
             requests: Vec::new(),
             loading: 0,
             expected_no_more: 0,
-            expired: 0,
         }
     }
 
@@ -254,7 +251,7 @@ impl Books<'_> {
         traffic.loading -= 1;
         traffic.changed = true;
         let Load { class, rate, .. } = *traffic.load(active.index);
-        if traffic.network.has_links && rate > 0 {
+        if rate > 0 {
             traffic.classes[class as usize].as_mut().expect("it joined").leave(rate);
         }
     }
@@ -281,7 +278,7 @@ impl Books<'_> {
             return;
         }
         let Load { class, rate, begins, .. } = *traffic.load(active.index);
-        if traffic.network.has_links && rate > 0 {
+        if rate > 0 {
             let class = traffic.classes[class as usize].as_ref().expect("it joined");
             let left = match attempt.mark() {
                 Some(mark) => mark - class.progress.done_at(now.max(begins)),
@@ -312,7 +309,6 @@ impl Books<'_> {
         let load = traffic.load(active.index);
         load.left = (!restarts).then_some(left);
         if expires.is_some_and(|expires| now.since(load.issued) > expires) {
-            traffic.expired += 1;
             self.request(active, now, Wants::Expired);
         }
         self.request(active, now, Wants::Download);
@@ -421,7 +417,7 @@ impl Books<'_> {
         let traffic = self.traffic.as_mut().expect("somebody admitted it");
         traffic.expected_no_more += 1;
         let left = traffic.load(active.index).left.take();
-        let cohort: CohortId = active.presence.cohort();
+        let cohort = active.presence.cohort();
         let attempt = &mut active.flight.attempt;
         match left {
             Some(left) => {

@@ -4,7 +4,7 @@
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
-use crate::rng::SplitMix64;
+use crate::rng::{SplitMix64, below};
 
 /// What lies between two bounds with some confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,7 +82,7 @@ pub fn bootstrap(
         return None;
     }
     let mut random = SplitMix64(seed);
-    let mut pick = || values[((u128::from(random.next_u64()) * n as u128) >> 64) as usize];
+    let mut pick = || values[below(random.next_u64(), n as u64) as usize];
     let mut resample = vec![0.0; n];
     let draw = |_| {
         resample.iter_mut().for_each(|value| *value = pick());

@@ -27,16 +27,22 @@ pub fn human(findings: &[Finding]) -> String {
 }
 
 fn line(row: &Row) -> String {
+    let [observed, expected, tolerance, z] = cells(row);
+    let verdict = if row.passes { "ok" } else { "FAILS" };
+    let (case, quantity) = (&row.case, &row.quantity);
     format!(
-        "{:<6} {:<36} {:>14} {:>14} {:>11} {:>6} {}\n",
-        row.case,
-        row.quantity,
+        "{case:<6} {quantity:<36} {observed:>14} {expected:>14} {tolerance:>11} {z:>6} {verdict}\n"
+    )
+}
+
+/// Observed, expected, tolerance and z.
+fn cells(row: &Row) -> [String; 4] {
+    [
         row.observed.map_or("nothing".to_owned(), number),
         number(row.expected),
         number(row.tolerance),
         row.z.map_or(String::new(), |z| format!("{z:+.2}")),
-        if row.passes { "ok" } else { "FAILS" },
-    )
+    ]
 }
 
 /// Six digits, without a tail of zeros.
@@ -100,17 +106,10 @@ pub fn markdown(findings: &[Finding]) -> String {
         match &finding.outcome {
             Outcome::Ran(rows) => {
                 for row in rows {
-                    let _ = writeln!(
-                        text,
-                        "| {} | {} | {} | {} | {} | {} | {} |",
-                        row.case,
-                        row.quantity,
-                        row.observed.map_or("nothing".to_owned(), number),
-                        number(row.expected),
-                        number(row.tolerance),
-                        row.z.map_or(String::new(), |z| format!("{z:+.2}")),
-                        if row.passes { "ok" } else { "**fails**" },
-                    );
+                    let verdict = if row.passes { "ok" } else { "**fails**" };
+                    let cells = cells(row).join(" | ");
+                    let (case, quantity) = (&row.case, &row.quantity);
+                    let _ = writeln!(text, "| {case} | {quantity} | {cells} | {verdict} |");
                 }
             }
             Outcome::NotExpressible(reason) => {

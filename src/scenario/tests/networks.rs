@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{BitRate, Span, Time};
-use crate::scenario::file::Between;
+use crate::scenario::law::Between;
 use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::{samples, traces};
 

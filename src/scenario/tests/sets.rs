@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::Span;
-use crate::scenario::file::{Law, PushRate};
+use crate::scenario::file::PushRate;
+use crate::scenario::law::Law;
 
 #[test]
 fn overrides_change_what_the_file_says() {
