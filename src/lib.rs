@@ -4,6 +4,7 @@ pub mod cli;
 pub mod dist;
 pub mod fleet;
 pub mod live;
+pub mod metric;
 pub mod model;
 pub mod network;
 pub mod report;

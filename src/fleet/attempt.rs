@@ -112,6 +112,14 @@ pub struct Downloads {
     pub link_bps: Vec<u64>,
 }
 
+impl Downloads {
+    /// What is loaded from the version, in whole bytes; 0 where no size is known.
+    #[inline(always)]
+    pub fn bytes(&self, version: u16) -> u64 {
+        (self.image_bits[usize::from(version)] / 8.0) as u64
+    }
+}
+
 impl Attempt {
     /// Before the first offer.
     #[inline(always)]
@@ -420,6 +428,11 @@ impl Attempt {
     fn halt(&mut self, phase: Phase) {
         self.phase = phase;
         self.running = false;
+    }
+
+    /// How long the download takes from its beginning, alone and without interruption.
+    pub fn download_takes(&self, luck: &Luck) -> Span {
+        self.download_span(luck)
     }
 
     fn download_span(&self, luck: &Luck) -> Span {

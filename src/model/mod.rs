@@ -1,8 +1,10 @@
 //! Nouns everything else is written in: instants, spans, ids, quantities with units.
 
+mod measure;
 mod quantity;
 mod time;
 
+pub use measure::Better;
 pub use quantity::{BitRate, Bytes, EventRate};
 pub use time::{Span, Time};
 

@@ -7,7 +7,7 @@ use super::files::{Files, sha256};
 use crate::sim::outcome::Ended;
 
 /// Version of the results folder's layout.
-pub const RESULT_FORMAT: u32 = 1;
+pub const RESULT_FORMAT: u32 = 2;
 
 /// What only the caller of a run knows about it.
 #[derive(Clone, Debug)]

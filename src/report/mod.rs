@@ -6,6 +6,7 @@ mod hdr;
 pub mod human;
 pub mod manifest;
 mod markdown;
+mod numbers;
 mod reference;
 #[cfg(test)]
 mod sample;

@@ -9,6 +9,7 @@ use crate::scheduler::state::{CampaignStatus, QueueCause, TaskState};
 use crate::sim::outcome::{
     CampaignOutcome, CohortOutcome, Ended, Events, LatencyKind, Outcome, Series, SeriesRow, Tally,
 };
+use crate::stats::Minutes;
 
 pub fn loaded() -> Loaded {
     Loaded {
@@ -32,6 +33,8 @@ fn campaign() -> CampaignOutcome {
         log: Vec::new(),
         steps_left: Vec::new(),
         aborts: Vec::new(),
+        activated: Time::ZERO,
+        exposed: 1000,
         tags: Vec::new(),
         name: "gateway 4.1 -> 4.2".into(),
         device_status: None,
@@ -121,6 +124,8 @@ pub fn two_cohorts() -> Outcome {
         cohorts,
         versions: vec![("4.1.3".into(), 100), ("4.2.0".into(), 910)],
         events: Events { flips: 1, pushes: 1050, phases: 4000, timers: 50 },
+        pushes: Minutes::default(),
+        in_flight_most: 7,
     }
 }
 
@@ -146,6 +151,8 @@ pub fn empty() -> Outcome {
         },
         versions: vec![("4.2.0".into(), 7)],
         events: Events::default(),
+        pushes: Minutes::default(),
+        in_flight_most: 0,
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::numbers::{Counters, Metrics};
 use super::reference::ReferenceSummary;
 use super::traffic::TrafficSummary;
 use super::{folder_of, whole_fleet};
-use crate::model::{Span, Time};
+use crate::model::Span;
 use crate::scenario::file::{DEFAULT_MODULE, Scenario};
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
 use crate::scheduler::{Entry, Verification};
@@ -16,13 +17,13 @@ use crate::sim::outcome::{AbortOutcome, CohortOutcome, Ended, LatencyKind, Outco
 use crate::stats::Latency;
 
 /// Version of the summary's format.
-pub const SUMMARY_FORMAT: u32 = 1;
+pub const SUMMARY_FORMAT: u32 = 2;
 
 /// The result of one run. The same scenario gives the same bytes on every machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
-    /// Version of this format; always 1.
+    /// Version of this format; always 2.
     pub format: u32,
     /// The campaign's name.
     pub campaign: String,
@@ -36,8 +37,11 @@ pub struct Summary {
     pub ended: String,
     /// False if the run was interrupted: the numbers are those of a partial run.
     pub complete: bool,
-    /// Virtual time from the campaign's activation to the end of the run, in seconds.
+    /// From the campaign's activation to the end of the run, in seconds.
     pub end_s: f64,
+    /// From the beginning of the run to the campaign's activation, in seconds; null if it never
+    /// was activated: then times run from the beginning.
+    pub activated_s: Option<f64>,
     pub events: EventSummary,
     /// The campaign's own status at the end, e.g. "completed".
     pub campaign_status: String,
@@ -52,6 +56,8 @@ pub struct Summary {
     pub verification: Option<String>,
     /// The campaign's tags at the end.
     pub tags: BTreeMap<String, String>,
+    /// Numbers of the whole fleet by name; null where there is none, or a time was not reached.
+    pub metrics: Metrics,
     /// The whole fleet, under the name "all".
     pub fleet: CohortSummary,
     /// In the scenario's order.
@@ -169,30 +175,8 @@ pub struct CohortSummary {
     pub failures: BTreeMap<String, FailureSummary>,
     /// Attempts begun: first, second, and so on; a sixteenth entry holds all later ones too.
     pub attempts: Vec<u64>,
-    /// Tasks that succeeded in their first attempt.
-    pub first_try_successes: u64,
-    /// Offers sent again to a device that had lost the first.
-    pub repushes: u64,
-    /// Attempts after the first.
-    pub retries: u64,
-    /// Failed tasks that were queued once more by hand.
-    pub reopened: u64,
-    /// Reports that arrived after their task was final.
-    pub late_reports: u64,
-    /// Devices that went silent for good while installing.
-    pub bricked: u64,
-    /// Permits that found their device just gone offline, and lapsed.
-    pub lapsed_permits: u64,
-    /// Turns taken.
-    pub turns: u64,
-    /// Turns that found the device online at once.
-    pub online_at_turn: u64,
-    /// Downloads finished.
-    pub downloads: u64,
-    /// Downloads finished without an interruption.
-    pub downloads_uninterrupted: u64,
-    /// Interruptions of finished downloads.
-    pub interruptions: u64,
+    /// Everything else that is counted, by name.
+    pub counters: Counters,
     pub success_rate: SuccessRate,
     /// From the activation until a share of the targeted devices was updated.
     pub time_to_updated: TimeToUpdated,
@@ -275,7 +259,11 @@ impl Summary {
             seed: scenario.run.seed,
             ended: outcome.ended.name().to_owned(),
             complete: outcome.ended != Ended::Interrupted,
-            end_s: outcome.end.as_secs_f64(),
+            end_s: outcome.end.since(outcome.campaign.activated).as_secs_f64(),
+            activated_s: outcome
+                .campaign
+                .was_activated()
+                .then(|| outcome.campaign.activated.as_secs_f64()),
             events: EventSummary {
                 flips: events.flips,
                 pushes: events.pushes,
@@ -289,6 +277,7 @@ impl Summary {
             aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
+            metrics: Metrics::of(outcome),
             fleet: fleet(outcome),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
             versions: outcome.versions.iter().cloned().collect(),
@@ -358,18 +347,7 @@ impl CohortSummary {
             device_status: device_status(tally),
             failures: failures(tally),
             attempts: attempts(tally),
-            first_try_successes: tally.first_try_successes,
-            repushes: tally.repushes,
-            retries: tally.retries,
-            reopened: tally.reopened,
-            late_reports: tally.late_reports,
-            bricked: tally.bricked,
-            lapsed_permits: tally.lapsed_permits,
-            turns: tally.turns,
-            online_at_turn: tally.online_at_turn,
-            downloads: tally.downloads,
-            downloads_uninterrupted: tally.downloads_uninterrupted,
-            interruptions: tally.interruptions,
+            counters: Counters::of(tally),
             success_rate: SuccessRate {
                 succeeded_of_finished: tally.success_rate_of_finished(),
                 succeeded_of_targeted: tally.success_rate_of_targeted(),
@@ -417,13 +395,13 @@ impl AbortSummary {
 
 impl TimeToUpdated {
     fn of(tally: &Tally) -> TimeToUpdated {
-        let at = |p| tally.time_to_updated(p).map(Time::as_secs_f64);
+        let at = |thousandths| tally.time_to_updated(thousandths).map(Span::as_secs_f64);
         TimeToUpdated {
-            p50_s: at(0.5),
-            p90_s: at(0.9),
-            p95_s: at(0.95),
-            p99_s: at(0.99),
-            p100_s: at(1.0),
+            p50_s: at(50_000),
+            p90_s: at(90_000),
+            p95_s: at(95_000),
+            p99_s: at(99_000),
+            p100_s: at(100_000),
         }
     }
 }

@@ -20,9 +20,9 @@ use std::io::{self, Write};
 
 use super::files::Files;
 use super::human::seconds;
-use crate::model::{Span, Time};
+use crate::model::Span;
 use crate::scheduler::state::{FailureReason, STATES, TaskState};
-use crate::sim::outcome::{CohortOutcome, LatencyKind, Outcome, Series};
+use crate::sim::outcome::{COUNTERS, CohortOutcome, LatencyKind, Outcome, Series};
 
 const QUANTILES: [f64; 8] = [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0];
 
@@ -171,20 +171,19 @@ fn trace(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
 
 fn cohorts(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
-    let header = cohort_row(fleet).map(|(column, _)| column);
-    csv.write_record(header)?;
+    csv.write_record(cohort_row(fleet).iter().map(|(column, _)| column))?;
     for cohort in std::iter::once(fleet).chain(&outcome.cohorts) {
-        csv.write_record(cohort_row(cohort).map(|(_, value)| value))?;
+        csv.write_record(cohort_row(cohort).iter().map(|(_, value)| value))?;
     }
     csv.flush()
 }
 
 /// Column names and values of one cohort; what is not known stays empty.
-fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 28] {
+fn cohort_row(cohort: &CohortOutcome) -> Vec<(String, String)> {
     let tally = &cohort.tally;
     let rate = |rate: Option<f64>| rate.map(|r| r.to_string()).unwrap_or_default();
-    let time = |share| optional_span(tally.time_to_updated(share).map(|t| t.since(Time::ZERO)));
-    [
+    let time = |thousandths| optional_span(tally.time_to_updated(thousandths));
+    let head = [
         ("cohort", cohort.name.clone()),
         ("devices", cohort.devices.to_string()),
         ("not_required", tally.count(TaskState::NotRequired).to_string()),
@@ -193,27 +192,20 @@ fn cohort_row(cohort: &CohortOutcome) -> [(&'static str, String); 28] {
         ("succeeded", tally.succeeded().to_string()),
         ("failed", tally.failed().to_string()),
         ("canceled", tally.canceled().to_string()),
-        ("first_try_successes", tally.first_try_successes.to_string()),
         ("attempts", tally.attempts.iter().sum::<u64>().to_string()),
-        ("repushes", tally.repushes.to_string()),
-        ("retries", tally.retries.to_string()),
-        ("reopened", tally.reopened.to_string()),
-        ("late_reports", tally.late_reports.to_string()),
-        ("bricked", tally.bricked.to_string()),
-        ("lapsed_permits", tally.lapsed_permits.to_string()),
-        ("downloads", tally.downloads.to_string()),
-        ("downloads_uninterrupted", tally.downloads_uninterrupted.to_string()),
-        ("interruptions", tally.interruptions.to_string()),
-        ("turns", tally.turns.to_string()),
-        ("online_at_turn", tally.online_at_turn.to_string()),
+    ];
+    let counted = COUNTERS.iter().map(|counter| (counter.name, (counter.of)(tally).to_string()));
+    let tail = [
         ("succeeded_of_finished", rate(tally.success_rate_of_finished())),
         ("succeeded_of_targeted", rate(tally.success_rate_of_targeted())),
-        ("time_to_50_s", time(0.5)),
-        ("time_to_90_s", time(0.9)),
-        ("time_to_95_s", time(0.95)),
-        ("time_to_99_s", time(0.99)),
-        ("time_to_100_s", time(1.0)),
-    ]
+        ("time_to_50_s", time(50_000)),
+        ("time_to_90_s", time(90_000)),
+        ("time_to_95_s", time(95_000)),
+        ("time_to_99_s", time(99_000)),
+        ("time_to_100_s", time(100_000)),
+    ];
+    let all = head.into_iter().chain(counted).chain(tail);
+    all.map(|(column, value)| (column.to_owned(), value)).collect()
 }
 
 fn optional_span(span: Option<Span>) -> String {

@@ -8,7 +8,7 @@ use super::manifest::rate;
 use super::summary::{CohortSummary, LatencySummary, Summary};
 use crate::model::Span;
 use crate::scenario::file::DEFAULT_MODULE;
-use crate::sim::outcome::{LatencyKind, TraceEntry};
+use crate::sim::outcome::{COUNTERS, LatencyKind, TraceEntry};
 
 /// What is not in the summary because it differs from run to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -140,23 +140,15 @@ fn outcomes(fleet: &CohortSummary) -> String {
     };
     row("targeted", tasks.targeted);
     row("succeeded", tasks.succeeded);
-    row("  in the first attempt", fleet.first_try_successes);
+    row("  in the first attempt", fleet.counters.get("first_try_successes"));
     row("failed", tasks.failed);
     row("canceled", tasks.canceled);
     row("open", tasks.open);
-    for (name, n) in [
-        ("not required (already there)", fleet.not_required),
-        ("bricked", fleet.bricked),
-        ("attempts after the first", fleet.retries),
-        ("queued once more by hand", fleet.reopened),
-        ("offers sent again", fleet.repushes),
-        ("late reports", fleet.late_reports),
-        ("lapsed permits", fleet.lapsed_permits),
-        ("interruptions of downloads", fleet.interruptions),
-    ] {
-        if n > 0 {
-            let _ = writeln!(text, "  {name:<34}{:>16}", thousands(n));
-        }
+    let counted = COUNTERS.iter().filter(|counter| !counter.line.is_empty());
+    let counted = counted.map(|counter| (counter.line, fleet.counters.get(counter.name)));
+    let already = ("not required (already there)", fleet.not_required);
+    for (name, n) in std::iter::once(already).chain(counted).filter(|(_, n)| *n > 0) {
+        let _ = writeln!(text, "  {name:<34}{:>16}", thousands(n));
     }
     for (name, of) in [
         ("success rate, of finished", tasks.succeeded + tasks.failed),

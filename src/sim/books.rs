@@ -4,6 +4,7 @@ use crate::fleet::{Presence, Stage};
 use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 use crate::scheduler::{Ready, StepTimer, TaskPolicy, TaskResult};
+use crate::stats::Minutes;
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
 use super::idle::Idle;
@@ -31,6 +32,8 @@ pub struct Books<'w> {
     /// Devices by version they run; to be summed over the shards, modulo 2^64.
     pub versions: Vec<u64>,
     pub events: Events,
+    /// Offers that left, by minute.
+    pub pushes: Minutes,
     /// Whether some device's next timer lies beyond the end of the run.
     pub cut_off: bool,
     /// Tasks that are not final.
@@ -74,6 +77,7 @@ impl<'w> Books<'w> {
             tallies: vec![Tally::default(); world.cohorts.len()],
             versions: vec![0; world.versions.names.len()],
             events: Events::default(),
+            pushes: Minutes::default(),
             cut_off: false,
             open: 0,
             withdrawn: vec![0; world.cohorts.len()],

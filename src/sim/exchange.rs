@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::model::{Span, Time};
-use crate::network::{Answer, Demand, Progress, Shares};
+use crate::network::{Answer, Demand, Progress, Server, Shares};
 use crate::rng::{Purpose, Streams, index_of};
 use crate::stats::Latency;
 
@@ -49,7 +49,9 @@ impl Exchange {
             ..LinkOutcome::default()
         };
         let links = network.links.iter().zip(capacities).map(link).collect();
-        let backend = network.backend.as_ref().map(|_| BackendOutcome::default());
+        let workers = |backend: &Backend| backend.server.as_ref().map_or(0, Server::workers);
+        let outcome = |backend| BackendOutcome { workers: workers(backend), ..Default::default() };
+        let backend = network.backend.as_ref().map(outcome);
         Exchange {
             shares,
             backend: network.backend.clone(),
@@ -167,10 +169,11 @@ impl Exchange {
 
     /// Adds what links carried since that was last looked at.
     fn account(&mut self, now: Time) {
-        let seconds = now.since(self.since).as_secs_f64();
-        self.since = now;
+        let from = std::mem::replace(&mut self.since, now);
+        let seconds = now.since(from).as_secs_f64();
         for (link, load) in self.outcome.links.iter_mut().zip(self.shares.loads()) {
             link.carried_bits += load * seconds;
+            link.bits.add_flow(from, now, load);
             link.most_bps = link.most_bps.max(load);
             if load >= link.capacity_bps * (1.0 - 1e-9) {
                 link.full_s += seconds;
@@ -228,6 +231,7 @@ fn serve(
     outcome: &mut BackendOutcome,
 ) -> Reply {
     let Request { at, device, flight, wants } = *request;
+    outcome.by_minute.add(at, 1);
     match wants {
         Wants::Offer => outcome.polls += 1,
         Wants::Download => outcome.download_requests += 1,

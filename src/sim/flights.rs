@@ -86,6 +86,7 @@ impl Books<'_> {
         }
         active.presence.set_stage(Stage::Pushed);
         self.events.pushes += 1;
+        self.pushes.add(now, 1);
         self.note(active, now, "pushed");
         if before != after {
             self.moved(cohort, before, after);
@@ -95,7 +96,11 @@ impl Books<'_> {
                 ledger.start(active.flight.slot, active.device, now);
             }
         }
+        let activated = self.activated;
         let tally = self.tally(cohort);
+        if number == 1 {
+            tally.pushed.record(now.since(activated));
+        }
         tally.attempts[usize::from(number - 1).min(MAX_ATTEMPT_COUNTED - 1)] += 1;
         tally.retries += u64::from(number > 1);
         record(tally, LatencyKind::EligibleToPushed, now.since(eligible));
@@ -184,6 +189,7 @@ impl Books<'_> {
             (Stage::Pushed, false) if self.stays_awake(active, now) => {}
             (Stage::Pushed, false) => {
                 self.interrupt(active, now);
+                self.count_waste(active, now);
                 active.flight.attempt.disconnected(now);
                 self.note(active, now, "offline");
             }
@@ -255,6 +261,7 @@ impl Books<'_> {
             }
             Some(Report::Downloaded { took, interruptions }) => {
                 self.events.phases += 1;
+                self.count_bytes(active);
                 if self.hear(active, now, Input::Installing) != Effect::Late {
                     let tally = self.tally(active.cohort());
                     tally.downloads += 1;
@@ -276,7 +283,10 @@ impl Books<'_> {
             Some(Report::Silence) => {
                 self.events.phases += 1;
                 self.note(active, now, "bricked");
-                self.tally(active.cohort()).bricked += 1;
+                let failed = matches!(active.flight.task.state(), TaskState::Failed(_));
+                let tally = self.tally(active.cohort());
+                tally.bricked += 1;
+                tally.bricked_failed += u64::from(failed);
             }
         }
         self.fate(active)
@@ -314,7 +324,10 @@ impl Books<'_> {
         if before != after {
             self.moved(cohort, before, after);
             if let TaskState::Failed(reason) = after {
-                self.tally(cohort).failures[reason as usize] += 1;
+                let silent = active.flight.attempt.is_silent();
+                let tally = self.tally(cohort);
+                tally.failures[reason as usize] += 1;
+                tally.bricked_failed += u64::from(silent);
             }
             if after.is_final() {
                 self.ended += u64::from(!before.is_waiting());
@@ -348,6 +361,26 @@ impl Books<'_> {
         });
     }
 
+    /// The device has loaded the whole image.
+    #[inline(always)]
+    fn count_bytes(&mut self, active: &Active) {
+        let bytes = self.world.downloads.bytes(active.flight.attempt.version);
+        self.tally(active.cohort()).bytes_downloaded += bytes;
+    }
+
+    /// A download is about to be interrupted that will begin anew: what it has so far is lost.
+    fn count_waste(&mut self, active: &Active, now: Time) {
+        let (cohort, attempt) = (active.cohort(), &active.flight.attempt);
+        if !self.world.cohort(cohort).restarts || !attempt.is_downloading() {
+            return;
+        }
+        let whole = attempt.download_takes(&active.luck(self.world)).0.max(1);
+        let done = whole - attempt.due().since(now).0.min(whole);
+        let bytes = u128::from(self.world.downloads.bytes(attempt.version));
+        let wasted = (bytes * u128::from(done) / u128::from(whole)) as u64;
+        self.tally(cohort).bytes_wasted += wasted;
+    }
+
     #[inline(always)]
     fn hear_result(&mut self, active: &mut Active, now: Time, verdict: Verdict, took: Span) {
         let cohort = active.cohort();
@@ -361,6 +394,9 @@ impl Books<'_> {
             Verdict::Reject => (Input::Refused, Some(FailureReason::Rejected)),
             Verdict::Brick => unreachable!("a bricked device reports nothing"),
         };
+        if verdict == Verdict::Download {
+            self.count_bytes(active);
+        }
         self.change_version(active, now, verdict);
         let effect = self.hear(active, now, input);
         let flight = &mut *active.flight;

@@ -23,6 +23,7 @@ mod run;
 mod sampler;
 mod setup;
 mod shard;
+mod tally;
 mod ticks;
 mod trace;
 mod traffic;

@@ -96,11 +96,15 @@ impl Shard<'_> {
         active.presence.set_stage(Stage::Pushed);
         self.books.note(&active, now, "ended by the campaign");
         let over = active.flight.attempt.is_over();
+        let silent = active.flight.attempt.is_silent();
         let offline = matches!(state, TaskState::Queued(_)) && stage == Stage::Waiting;
         let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
         let device = active.device;
         self.books.ended += u64::from(!is_queued);
         self.books.end(cohort, counted, to);
+        if silent && matches!(to, TaskState::Failed(_)) {
+            self.books.tally(cohort).bricked_failed += 1;
+        }
         self.books.note_end(slot, device, now, to);
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
             return self.end_flight(presence.flight);

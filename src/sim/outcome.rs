@@ -1,12 +1,13 @@
 //! What a run leaves behind: counts, series and latencies; everything merges by addition.
 
 use crate::model::Time;
-use crate::scheduler::state::{
-    CampaignStatus, DeviceStatus, FailureReason, QueueCause, STATES, TaskState,
-};
+use crate::scheduler::state::{CampaignStatus, DeviceStatus, STATES};
 use crate::scheduler::{Abort, Entry};
-use crate::stats::Latency;
+use crate::stats::{Latency, Minutes};
 
+pub use super::tally::{
+    COUNTERS, Counter, LatencyKind, MAX_ATTEMPT_COUNTED, Tally, rank_of, ratio, show_cause,
+};
 pub use super::trace::TraceEntry;
 
 /// The result of one run.
@@ -22,6 +23,10 @@ pub struct Outcome {
     /// Versions of the whole fleet at the end: name and number of devices.
     pub versions: Vec<(String, u64)>,
     pub events: Events,
+    /// Offers that left, by minute.
+    pub pushes: Minutes,
+    /// Greatest number of tasks that were pushed and not final, seen at the ends of ticks.
+    pub in_flight_most: u64,
     /// What shared links carried and servers were asked, where devices share them.
     pub traffic: Option<Box<TrafficOutcome>>,
     pub campaign: CampaignOutcome,
@@ -40,6 +45,8 @@ pub struct Outcome {
 pub struct CampaignOutcome {
     pub name: String,
     pub status: CampaignStatus,
+    /// When it was activated; the beginning of the run if it never was.
+    pub activated: Time,
     /// What was done to it, in order.
     pub log: Vec<Entry>,
     /// Steps of operators whose time or condition did not come.
@@ -48,8 +55,21 @@ pub struct CampaignOutcome {
     pub aborts: Vec<AbortOutcome>,
     /// Key and value.
     pub tags: Vec<(String, String)>,
+    /// Devices that were pushed at least once.
+    pub exposed: u64,
     /// Devices by position in [`DeviceStatus::ALL`], where the campaign has several packages.
     pub device_status: Option<[u64; DeviceStatus::ALL.len()]>,
+}
+
+impl CampaignOutcome {
+    /// Whether it ever was active.
+    pub fn was_activated(&self) -> bool {
+        self.activated > Time::ZERO
+            || !matches!(
+                self.status,
+                CampaignStatus::Draft | CampaignStatus::Scheduled | CampaignStatus::Deleted
+            )
+    }
 }
 
 /// R30: what a rule's abort came to.
@@ -76,6 +96,8 @@ pub struct LinkOutcome {
     pub name: String,
     pub capacity_bps: f64,
     pub carried_bits: f64,
+    /// Bits carried, by minute.
+    pub bits: Minutes,
     /// Greatest load from one boundary to the next.
     pub most_bps: f64,
     /// Seconds in which it was full.
@@ -95,6 +117,9 @@ pub struct BackendOutcome {
     /// Shed since there were as many downloads as may be at a time.
     pub shed_by_connections: u64,
     pub given_up: u64,
+    /// Requests of all kinds, by minute.
+    pub by_minute: Minutes,
+    pub workers: u32,
     /// Worker time taken, in seconds.
     pub busy_s: f64,
     pub waiting_most: u64,
@@ -182,183 +207,6 @@ pub struct CohortOutcome {
     /// Devices of the cohort, targeted or not.
     pub devices: u64,
     pub tally: Tally,
-}
-
-/// Numbers a run reports (section 8 of the scheduler specification).
-///
-/// # Invariants
-/// The states other than `NotRequired` add up to `targeted`; failed is the sum of `failures`.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Tally {
-    /// Devices with a task.
-    pub targeted: u64,
-    /// Tasks by [`TaskState::index`].
-    pub states: [u64; STATES],
-    /// Failed tasks by position in [`FailureReason::ALL`].
-    pub failures: [u64; FailureReason::ALL.len()],
-    /// Attempts begun, by attempt number from 1; the last entry holds all later ones.
-    pub attempts: [u64; MAX_ATTEMPT_COUNTED],
-    /// Tasks that succeeded in their first attempt.
-    pub first_try_successes: u64,
-    /// Attempts that failed with this reason, retried or not, as in `failures`.
-    pub attempt_failures: [u64; FailureReason::ALL.len()],
-    /// Offers sent again to a device that had lost the first.
-    pub repushes: u64,
-    /// Attempts after the first.
-    pub retries: u64,
-    /// Failed tasks that were queued once more by hand.
-    pub reopened: u64,
-    /// Reports that arrived after their task was final.
-    pub late_reports: u64,
-    /// Devices that went silent for good while installing.
-    pub bricked: u64,
-    /// Permits that found their device just gone offline, and lapsed.
-    pub lapsed_permits: u64,
-    /// Downloads finished, and those of them never interrupted.
-    pub downloads: u64,
-    pub downloads_uninterrupted: u64,
-    /// Interruptions of finished downloads.
-    pub interruptions: u64,
-    /// Devices found online when their turn came first.
-    pub online_at_turn: u64,
-    /// Turns taken.
-    pub turns: u64,
-    /// By position in [`LatencyKind::ALL`].
-    pub latencies: [Latency; LatencyKind::ALL.len()],
-}
-
-pub const MAX_ATTEMPT_COUNTED: usize = 16;
-
-/// What a latency runs from and to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyKind {
-    /// From the activation, or the return of a device that was offline at its turn.
-    EligibleToPushed,
-    /// From the push of an attempt to its first progress report.
-    PushedToProgress,
-    /// From the start to the end of a download that ended well, interruptions included.
-    Download,
-    /// From the end of the download to the version report, if there is one. Reports that come
-    /// after their task is final are in no latency.
-    Install,
-    /// From a task's first push to its success.
-    PushedToUpdated,
-    /// From the campaign's activation to a task's success.
-    ActivationToUpdated,
-}
-
-impl LatencyKind {
-    pub const ALL: [LatencyKind; 6] = [
-        LatencyKind::EligibleToPushed,
-        LatencyKind::PushedToProgress,
-        LatencyKind::Download,
-        LatencyKind::Install,
-        LatencyKind::PushedToUpdated,
-        LatencyKind::ActivationToUpdated,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            LatencyKind::EligibleToPushed => "eligible-to-pushed",
-            LatencyKind::PushedToProgress => "pushed-to-first-progress",
-            LatencyKind::Download => "download",
-            LatencyKind::Install => "verify-flash-reboot",
-            LatencyKind::PushedToUpdated => "pushed-to-updated",
-            LatencyKind::ActivationToUpdated => "activation-to-updated",
-        }
-    }
-}
-
-impl Tally {
-    /// Nothing is lost and nothing counted twice.
-    ///
-    /// # Panics
-    /// If open, succeeded, failed and canceled tasks do not add up to the targeted devices.
-    pub fn assert_conserved(&self) {
-        let sum = self.open() + self.succeeded() + self.failed() + self.canceled();
-        assert_eq!(sum, self.targeted, "tasks lost or counted twice");
-        assert_eq!(self.failures.iter().sum::<u64>(), self.failed(), "failures without a reason");
-    }
-
-    pub fn count(&self, state: TaskState) -> u64 {
-        self.states[state.index()]
-    }
-
-    pub fn latency(&self, kind: LatencyKind) -> &Latency {
-        &self.latencies[kind as usize]
-    }
-
-    pub fn succeeded(&self) -> u64 {
-        self.count(TaskState::Succeeded)
-    }
-
-    pub fn failed(&self) -> u64 {
-        self.count(TaskState::Failed(FailureReason::Upgrade))
-    }
-
-    pub fn canceled(&self) -> u64 {
-        self.count(TaskState::Canceled)
-    }
-
-    /// Tasks not final yet.
-    pub fn open(&self) -> u64 {
-        TaskState::ALL.iter().filter(|s| !s.is_final()).map(|s| self.count(*s)).sum()
-    }
-
-    /// succeeded / (succeeded + failed): not started and in progress excluded.
-    pub fn success_rate_of_finished(&self) -> Option<f64> {
-        let finished = self.succeeded() + self.failed();
-        (finished > 0).then(|| self.succeeded() as f64 / finished as f64)
-    }
-
-    /// succeeded / targeted.
-    pub fn success_rate_of_targeted(&self) -> Option<f64> {
-        (self.targeted > 0).then(|| self.succeeded() as f64 / self.targeted as f64)
-    }
-
-    /// From the activation to the moment a share `p` in (0, 1] of the targeted devices was
-    /// updated; none if that was not reached.
-    pub fn time_to_updated(&self, p: f64) -> Option<Time> {
-        let rank = (p * self.targeted as f64).ceil() as u64;
-        let span = self.latency(LatencyKind::ActivationToUpdated).at_rank(rank)?;
-        Some(Time(span.0))
-    }
-
-    pub fn merge(&mut self, other: &Tally) {
-        self.targeted += other.targeted;
-        add(&mut self.states, &other.states);
-        add(&mut self.failures, &other.failures);
-        add(&mut self.attempts, &other.attempts);
-        self.first_try_successes += other.first_try_successes;
-        add(&mut self.attempt_failures, &other.attempt_failures);
-        self.repushes += other.repushes;
-        self.retries += other.retries;
-        self.reopened += other.reopened;
-        self.late_reports += other.late_reports;
-        self.bricked += other.bricked;
-        self.lapsed_permits += other.lapsed_permits;
-        self.downloads += other.downloads;
-        self.downloads_uninterrupted += other.downloads_uninterrupted;
-        self.interruptions += other.interruptions;
-        self.online_at_turn += other.online_at_turn;
-        self.turns += other.turns;
-        for (mine, theirs) in self.latencies.iter_mut().zip(&other.latencies) {
-            mine.merge(theirs);
-        }
-    }
-}
-
-/// Shows tasks that are queued, and whose device is not known to be offline, under the cause
-/// that holds for all of them.
-pub fn show_cause(states: &mut [u64; STATES], cause: QueueCause) {
-    let plain = TaskState::Queued(QueueCause::RateLimited).index();
-    states.swap(plain, TaskState::Queued(cause).index());
-}
-
-fn add(mine: &mut [u64], theirs: &[u64]) {
-    for (a, b) in mine.iter_mut().zip(theirs) {
-        *a += b;
-    }
 }
 
 /// Counts over time: one row per sampling instant, the first at 0, the last at the end.

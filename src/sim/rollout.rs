@@ -7,6 +7,7 @@ use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
 use crate::scheduler::state::{DeviceStatus, FailureReason, STATES, TaskState};
 use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
+use crate::stats::Minutes;
 
 use super::ledger::Status;
 use super::outcome::{
@@ -33,13 +34,15 @@ pub struct Rollout<'a, 'w> {
     pub timeline: Timeline,
     /// Whether decisions follow from what becomes of devices.
     pub wants_results: bool,
-    /// When it started, where campaigns share the fleet.
+    /// When it started.
     pub activated: Time,
     pub targets: Targets,
     /// So many pushed tasks the campaign knows of.
     heard_of: u64,
     /// By package.
     samplers: Vec<Sampler>,
+    /// By package: the greatest number of tasks in flight so far.
+    in_flight_most: Vec<u64>,
     ready: Vec<Ready>,
     results: Vec<TaskResult>,
     /// By device, where there are several packages.
@@ -190,6 +193,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
                 .iter()
                 .map(|w| Sampler::new(every, w.versions.names.clone()))
                 .collect(),
+            in_flight_most: vec![0; worlds.len()],
             parts,
             worlds,
             shards,
@@ -246,6 +250,9 @@ impl<'a, 'w> Rollout<'a, 'w> {
     }
 
     pub fn carry_out(&mut self, order: &Order, now: Time) {
+        if let Order::Activate = order {
+            self.activated = now;
+        }
         let mut shards: Vec<_> = self.shards.iter().map(lock).collect();
         if let Order::EndDevices { devices, to } = order {
             for device in devices {
@@ -292,17 +299,22 @@ impl<'a, 'w> Rollout<'a, 'w> {
     pub fn survey(&mut self, tick: u64) -> Survey {
         let (mut open, mut ready, mut is_cut_off, mut next) = (0, false, false, u64::MAX);
         let (mut heard, mut events) = (true, 0);
-        for shard in self.shards {
+        let mut in_flight = vec![0; self.worlds.len()];
+        for (at, shard) in self.shards.iter().enumerate() {
             let mut shard = lock(shard);
             if cfg!(debug_assertions) {
                 shard.books.assert_conserved();
             }
             open += shard.books.open;
+            in_flight[at / self.threads] += shard.books.started - shard.books.ended;
             ready |= !shard.books.ready.is_empty();
             events += shard.events().total();
             heard &= shard.books.results.is_empty();
             is_cut_off |= shard.is_cut_off();
             next = next.min(shard.next_tick().unwrap_or(u64::MAX));
+        }
+        for (most, now) in self.in_flight_most.iter_mut().zip(in_flight) {
+            *most = (*most).max(now);
         }
         let world = self.world();
         let following = world.ticks.start(tick + 1);
@@ -367,7 +379,9 @@ impl<'a, 'w> Rollout<'a, 'w> {
         CampaignOutcome {
             name: self.parts[0].scenario.campaign.name.clone(),
             status: self.campaign.status(),
+            activated: self.activated,
             log: self.campaign.log().to_vec(),
+            exposed: self.notified(),
             steps_left: self.timeline.left(),
             aborts: self.campaign.aborts().iter().map(overshoot).collect(),
             tags: self.campaign.tags().to_vec(),
@@ -429,11 +443,12 @@ impl<'a, 'w> Rollout<'a, 'w> {
         };
         let mut cohorts: Vec<CohortOutcome> =
             world.cohort_names.iter().zip(&self.targets.devices).map(cohort).collect();
-        let mut trace: Vec<TraceEntry> = Vec::new();
+        let (mut trace, mut pushes): (Vec<TraceEntry>, _) = (Vec::new(), Minutes::default());
         for shard in self.shards_of(package) {
             let mut shard = lock(shard);
             trace.append(&mut shard.books.trace.entries);
             events.merge(&shard.events_before(end));
+            pushes.merge(&shard.books.pushes);
             for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
             }
@@ -458,6 +473,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
             series,
             versions: versions_at_end,
             events,
+            pushes,
+            in_flight_most: self.in_flight_most[package],
             campaign,
             module,
             target,

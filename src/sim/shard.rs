@@ -526,8 +526,10 @@ impl<'w> Shard<'w> {
         let activated = self.books.activated;
         let tally = self.books.tally(cohort);
         tally.attempts[0] += 1;
+        tally.pushed.record(at.since(activated));
         tally.latencies[LatencyKind::EligibleToPushed as usize].record(at.since(activated));
         self.books.events.pushes += 1;
+        self.books.pushes.add(at, 1);
         self.books.started += 1;
         self.books.moved(cohort, TaskState::Queued(QueueCause::RateLimited), TaskState::Notified);
     }

@@ -121,13 +121,17 @@ impl Latency {
         Some(Span((least + width - 1).clamp(!self.min_us, self.max_us)))
     }
 
+    /// Records at most `span`, to the histogram's resolution.
+    pub fn count_at_most(&self, span: Span) -> u64 {
+        let end = (bin(span.0.min(Time::NEVER.0)) + 1).min(self.counts.len());
+        self.counts[..end].iter().sum()
+    }
+
     /// Share of the records at most `span`, to the histogram's resolution.
     pub fn share_at_most(&self, span: Span) -> f64 {
-        let end = (bin(span.0) + 1).min(self.counts.len());
-        let within: u64 = self.counts[..end].iter().sum();
         match self.count() {
             0 => 0.0,
-            count => within as f64 / count as f64,
+            count => self.count_at_most(span) as f64 / count as f64,
         }
     }
 

@@ -2,7 +2,9 @@
 
 pub mod interval;
 mod latency;
+mod minutes;
 pub mod sequential;
 pub mod steady;
 
 pub use latency::Latency;
+pub use minutes::Minutes;

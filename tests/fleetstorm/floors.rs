@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// What the modules of each floor may use of the others.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("rng", &["model"]),
     ("stats", &["model", "rng"]),
@@ -14,7 +14,8 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("network", &["model"]),
     ("sim", &["model", "rng", "dist", "stats", "scenario", "scheduler", "fleet", "network"]),
     ("live", &["model", "scenario", "sim"]),
-    ("report", &["model", "stats", "scenario", "scheduler", "sim"]),
+    ("metric", &["model", "stats", "scenario", "scheduler", "sim"]),
+    ("report", &["model", "stats", "scenario", "scheduler", "sim", "metric"]),
     (
         "validate",
         &["model", "rng", "dist", "stats", "scenario", "scheduler", "fleet", "network", "sim"],

@@ -405,7 +405,7 @@ fn r01_a_draft_activated_late_begins_where_its_plan_stands() {
     let outcome = outcome(campaign, &steps);
     assert_eq!(outcome.total().succeeded(), 1_000);
     // What is counted from the activation is.
-    assert_eq!(outcome.total().time_to_updated(1.0), Some(Time((999 + 120) * 1_000_000)));
+    assert_eq!(outcome.total().time_to_updated(100_000), Some(Span((999 + 120) * 1_000_000)));
 }
 
 #[test]

@@ -216,8 +216,8 @@ fn r20_a_window_on_the_devices_clock_moves_with_it() {
     let outcome = run(text);
     // 01:00 is 01:00 UTC, 06:00 UTC in New York, 16:00 UTC in Tokyo.
     for (cohort, hour) in outcome.cohorts.iter().zip([1, 6, 16]) {
-        let last = cohort.tally.time_to_updated(1.0).unwrap();
-        assert_eq!(last, Time(hour * 3_600_000_000), "{}", cohort.name);
+        let last = cohort.tally.time_to_updated(100_000).unwrap();
+        assert_eq!(last, Span(hour * 3_600_000_000), "{}", cohort.name);
     }
 }
 
@@ -505,7 +505,7 @@ fn r20_a_window_by_the_clock_holds_for_every_cohort() {
         window = { from = '22:00', to = '23:00', clock = 'America/New_York' }";
     let outcome = course(campaign, AT_ONCE, "2 d");
     // 22:00 in New York is 03:00 UTC in winter.
-    assert_eq!(outcome.total().time_to_updated(1.0), Some(Time(3 * 3_600_000_000)));
+    assert_eq!(outcome.total().time_to_updated(100_000), Some(Span(3 * 3_600_000_000)));
     // Until then tasks wait for the window, whatever the coordinator skips.
     let closed = TaskState::ALL.iter().position(|s| s.name() == "queued-window-closed").unwrap();
     assert_eq!(outcome.series.rows[5_000].states[closed], 1_000);
