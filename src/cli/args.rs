@@ -77,6 +77,7 @@ pub enum Command {
     Check(Check),
     New(New),
     Validate(Validate),
+    Metrics(Metrics),
     /// Print the JSON Schema of scenario files or of summary.json.
     ///
     /// Editors with TOML support complete and check keys with it: save it beside your scenarios
@@ -243,6 +244,27 @@ pub enum Table {
     Markdown,
 }
 
+/// List every number of a run by its name: unit, which way is better, what it means.
+///
+/// The names stand in summary.json under `metrics`. With a scenario, also what its labels can be:
+/// its cohorts, links, campaigns.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fleetstorm metrics
+  fleetstorm metrics staged.toml
+  fleetstorm metrics --format json")]
+pub struct Metrics {
+    /// A scenario whose labels are listed as well.
+    pub file: Option<PathBuf>,
+    /// Change one key of the scenario first; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", env = "FLEETSTORM_SET", value_parser = assignment)]
+    pub set: Vec<String>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Table,
+}
+
 /// Write a scenario from the built-in library, to begin with.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -303,6 +325,7 @@ mod tests {
             ("schema", &["#:schema", "summary"]),
             ("new", &["--list", "--output"]),
             ("validate", &["--full", "--list", "--output", "Exit code 10"]),
+            ("metrics", &["--format", "--set"]),
             ("completions", &["bash", "zsh"]),
         ] {
             let help = help(name);

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod facts;
+mod metrics;
 mod new;
 mod progress;
 mod run;
@@ -67,6 +68,7 @@ fn dispatch(command: &Command, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Check(check) => check::check(check, terminal),
         Command::New(new) => new::new(new, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),
+        Command::Metrics(arguments) => metrics::metrics(arguments, terminal),
         Command::Schema { of } => {
             let schema = match of {
                 SchemaOf::Scenario => crate::scenario::schema(),

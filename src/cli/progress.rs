@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::ShowProgress;
 use super::terminal::Terminal;
 use crate::model::Span;
-use crate::report::human::{per_second, percent, thousands};
+use crate::model::percent;
+use crate::report::human::{per_second, thousands};
 use crate::sim::Progress;
 
 /// Short runs end before the first plain line.

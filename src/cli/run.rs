@@ -11,7 +11,6 @@ use super::signal;
 use super::terminal::{Terminal, Tone};
 use crate::live;
 use crate::model::DeviceId;
-use crate::report::files::sha256;
 use crate::report::folder::folder_name;
 use crate::report::manifest::{Manifest, cpus, peak_memory};
 use crate::report::text::{self, Effort};
@@ -46,7 +45,7 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     };
     let resolved = scenario::resolved(&loaded.scenario);
     let start = jiff::Timestamp::now();
-    let target = target(arguments, &loaded, &resolved, start)?;
+    let target = target(arguments, &loaded, start)?;
     signal::listen().context("cannot listen to Ctrl-C")?;
     let threads = arguments.threads.map_or_else(cpus, usize::from);
     tracing::debug!(threads, seed = loaded.scenario.run.seed, "simulating");
@@ -114,7 +113,6 @@ fn assignments(arguments: &Run) -> Vec<String> {
 fn target(
     arguments: &Run,
     loaded: &Loaded,
-    resolved: &str,
     start: jiff::Timestamp,
 ) -> anyhow::Result<Option<Target>> {
     if arguments.no_results {
@@ -123,9 +121,10 @@ fn target(
     let target = match &arguments.output {
         Some(path) => Target::exactly(path)?,
         None => {
-            let scenario = &loaded.scenario;
-            let hash = sha256(resolved.as_bytes());
-            let name = folder_name(start, &scenario.campaign.name, scenario.run.seed, &hash);
+            let identity = scenario::identity(loaded);
+            let settings = &loaded.scenario;
+            let (name, seed) = (&settings.campaign.name, settings.run.seed);
+            let name = folder_name(start, name, seed, &identity);
             Target::within(&arguments.results_root, name)?
         }
     };
@@ -159,7 +158,7 @@ fn simulate(
 fn write(target: Target, input: &Input, info: RunInfo) -> anyhow::Result<std::path::PathBuf> {
     let path = target.write(|files| {
         write_results(files, input)?;
-        let manifest = Manifest::of(input, info, files);
+        let manifest = Manifest::of(input, info);
         files.write("run.json", |w| {
             serde_json::to_writer_pretty(&mut *w, &manifest)?;
             w.write_all(b"\n")

@@ -2,10 +2,12 @@
 
 mod measure;
 mod quantity;
+mod share;
 mod time;
 
 pub use measure::Better;
 pub use quantity::{BitRate, Bytes, EventRate};
+pub use share::{apportion, percent};
 pub use time::{Span, Time};
 
 /// One member of the fleet; indexes every per-device list.

@@ -126,7 +126,7 @@ impl Target {
     }
 }
 
-/// `<UTC time>-<campaign>-s<seed>-<6 digits of the scenario's hash>`.
+/// `<UTC time>-<campaign>-s<seed>-<6 digits of the scenario's identity>`.
 pub fn folder_name(start: jiff::Timestamp, campaign: &str, seed: u64, scenario: &str) -> String {
     let time = start.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%d-%H%M%S");
     let hash = scenario.get(..6).unwrap_or(scenario);

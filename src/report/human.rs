@@ -13,17 +13,19 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
-/// `part` of `whole` with one decimal, rounded down: 100.0 % is said of the whole only, and
-/// 0.0 % of nothing only.
-pub fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "-".to_owned();
+/// Lines of at most so many characters, broken at blanks.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is one");
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            last.push_str(if last.is_empty() { "" } else { " " });
+            last.push_str(word);
+        }
     }
-    let per_mille = u128::from(part) * 1000 / u128::from(whole);
-    match per_mille {
-        0 if part > 0 => "<0.1 %".to_owned(),
-        _ => format!("{}.{} %", per_mille / 10, per_mille % 10),
-    }
+    lines
 }
 
 /// Seconds as an exact decimal without trailing zeros.
@@ -76,20 +78,6 @@ mod tests {
             assert_eq!(thousands(n), text);
         }
         assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
-    }
-
-    #[test]
-    fn a_percentage_never_flatters() {
-        for (part, whole, text) in [
-            (0, 0, "-"),
-            (0, 7, "0.0 %"),
-            (1, 1_000_000, "<0.1 %"),
-            (999_999, 1_000_000, "99.9 %"),
-            (1_000_000, 1_000_000, "100.0 %"),
-            (u64::MAX, u64::MAX, "100.0 %"),
-        ] {
-            assert_eq!(percent(part, whole), text);
-        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::Input;
-use super::files::{Files, sha256};
+use crate::scenario::identity;
 use crate::sim::outcome::Ended;
+use crate::sim::trajectory;
 
 /// Version of the results folder's layout.
 pub const RESULT_FORMAT: u32 = 2;
@@ -27,8 +28,9 @@ pub struct Manifest {
     pub format: u32,
     pub tool: Tool,
     pub argv: Vec<String>,
-    /// SHA-256 of `resolved.toml`.
-    pub scenario_sha256: String,
+    /// What the scenario asks, in one hash: it changes with any rule and with the contents of the
+    /// files it names, not with wording, seed or sampling.
+    pub identity: String,
     pub seed: u64,
     pub threads: usize,
     pub host: Host,
@@ -43,8 +45,8 @@ pub struct Manifest {
     /// False if the run was interrupted: the result is a partial one.
     pub complete: bool,
     pub exit_code: u8,
-    /// SHA-256 over the other files, as `sha256sum` lists them in the order of their names.
-    pub fingerprint: String,
+    /// What happened in the run, in one hash: equal on every machine, for any number of threads.
+    pub trajectory: String,
 }
 
 /// Which program made the result.
@@ -77,7 +79,7 @@ pub struct EventCounts {
 
 impl Manifest {
     /// Describes the run whose other files are written already.
-    pub fn of(input: &Input, info: RunInfo, files: &Files) -> Manifest {
+    pub fn of(input: &Input, info: RunInfo) -> Manifest {
         let events = input.outcome.all_events();
         Manifest {
             format: RESULT_FORMAT,
@@ -87,7 +89,7 @@ impl Manifest {
                 git_commit: option_env!("FLEETSTORM_GIT_COMMIT"),
                 profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             },
-            scenario_sha256: sha256(input.resolved.as_bytes()),
+            identity: identity(input.loaded),
             seed: input.loaded.scenario.run.seed,
             threads: info.threads,
             host: Host { os: std::env::consts::OS, arch: std::env::consts::ARCH, cpus: cpus() },
@@ -107,7 +109,7 @@ impl Manifest {
             complete: input.outcome.ended != Ended::Interrupted,
             exit_code: info.exit_code,
             argv: info.argv,
-            fingerprint: files.fingerprint(),
+            trajectory: trajectory(input.outcome),
         }
     }
 }

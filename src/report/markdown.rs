@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::human::{percent, thousands};
+use super::human::thousands;
 use super::summary::{CohortSummary, Summary};
 use super::text::{or, verdict, why_ended};
+use crate::model::percent;
 use crate::sim::outcome::LatencyKind;
 
 /// The whole comment.
@@ -125,7 +126,7 @@ mod tests {
         for line in [
             "### Fleetstorm: gateway 4.1 -> 4.2",
             "| all | 1,000 | 90.0 % | 94.7 % | 50 | 5 | 45 | 17 min 36 s | not reached |",
-            "| eu, lte | 600 | 90.0 % | 95.5 % | 25 | 5 | 30 | 20 min 56 s | not reached |",
+            "| eu, lte | 600 | 90.0 % | 95.6 % | 25 | 5 | 30 | 20 min 56 s | not reached |",
             "| flash | -4 | 20 | 50 |",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\nis not in\n{text}");

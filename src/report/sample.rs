@@ -7,7 +7,8 @@ use crate::scenario::file::{Cohort, Download, Fails, Fleet, Interrupted, Package
 use crate::scenario::law::Law;
 use crate::scheduler::state::{CampaignStatus, QueueCause, TaskState};
 use crate::sim::outcome::{
-    CampaignOutcome, CohortOutcome, Ended, Events, LatencyKind, Outcome, Series, SeriesRow, Tally,
+    CampaignOutcome, CohortOutcome, DeviceCounts, Ended, Events, LatencyKind, Outcome, Series,
+    SeriesRow, Tally,
 };
 use crate::stats::Minutes;
 
@@ -15,6 +16,7 @@ pub fn loaded() -> Loaded {
     Loaded {
         scenario: scenario(),
         text: "# as the user wrote it\n".into(),
+        files: Vec::new(),
         inventory: None,
         measured: vec![None],
         traces: vec![None],
@@ -113,6 +115,7 @@ pub fn two_cohorts() -> Outcome {
         module: "default".into(),
         target: "4.2.0".into(),
         further: Vec::new(),
+        devices: DeviceCounts { targeted: 1000, updated: 900, failed: 50, canceled: 5, open: 45 },
         ended: Ended::Until,
         end: Time(7_200_000_000),
         series: Series {
@@ -141,6 +144,7 @@ pub fn empty() -> Outcome {
         module: "default".into(),
         target: "4.2.0".into(),
         further: Vec::new(),
+        devices: DeviceCounts::default(),
         ended: Ended::AllFinal,
         end: Time::ZERO,
         cohorts: vec![CohortOutcome { name, devices: 7, tally }],

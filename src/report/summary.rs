@@ -13,7 +13,9 @@ use crate::model::Span;
 use crate::scenario::file::{DEFAULT_MODULE, Scenario};
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
 use crate::scheduler::{Entry, Verification};
-use crate::sim::outcome::{AbortOutcome, CohortOutcome, Ended, LatencyKind, Outcome, Tally};
+use crate::sim::outcome::{
+    AbortOutcome, CohortOutcome, DeviceCounts, Ended, LatencyKind, Outcome, Tally,
+};
 use crate::stats::Latency;
 
 /// Version of the summary's format.
@@ -56,6 +58,8 @@ pub struct Summary {
     pub verification: Option<String>,
     /// The campaign's tags at the end.
     pub tags: BTreeMap<String, String>,
+    /// Devices by what their tasks came to, over all packages and campaigns of the run.
+    pub devices: DevicesSummary,
     /// Numbers of the whole fleet by name; null where there is none, or a time was not reached.
     pub metrics: Metrics,
     /// The whole fleet, under the name "all".
@@ -73,6 +77,35 @@ pub struct Summary {
     /// The other packages and campaigns of the run, each in a folder of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<FurtherSummary>,
+}
+
+/// Devices with a task in some campaign of the run; each counts once, by the tasks of the campaign
+/// that took it last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DevicesSummary {
+    pub targeted: u64,
+    /// All tasks of theirs succeeded, or were not required.
+    pub updated: u64,
+    /// A task of theirs failed.
+    pub failed: u64,
+    /// None failed or is open, one was canceled.
+    pub canceled: u64,
+    /// None failed, one is open.
+    pub open: u64,
+    /// What the fleet runs in the end: each module's target version.
+    pub running: Vec<RunningSummary>,
+}
+
+/// Devices that run a target version in the end, whatever their tasks came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunningSummary {
+    pub module: String,
+    pub version: String,
+    pub devices: u64,
+    /// Devices that have the module.
+    pub of: u64,
 }
 
 /// Another package of the run.
@@ -277,6 +310,7 @@ impl Summary {
             aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
+            devices: DevicesSummary::of(outcome),
             metrics: Metrics::of(outcome),
             fleet: fleet(outcome),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
@@ -300,6 +334,30 @@ fn fleet(outcome: &Outcome) -> CohortSummary {
         fleet.device_status = counts.map(|(status, n)| (status.name().to_owned(), n)).collect();
     }
     fleet
+}
+
+impl DevicesSummary {
+    fn of(outcome: &Outcome) -> DevicesSummary {
+        let DeviceCounts { targeted, updated, failed, canceled, open } = outcome.devices;
+        let mut running: Vec<RunningSummary> = Vec::new();
+        for package in std::iter::once(outcome).chain(&outcome.further) {
+            let entry = RunningSummary {
+                module: package.module.clone(),
+                version: package.target.clone(),
+                devices: package
+                    .versions
+                    .iter()
+                    .filter(|(v, _)| *v == package.target)
+                    .map(|v| v.1)
+                    .sum(),
+                of: package.versions.iter().map(|(_, devices)| devices).sum(),
+            };
+            if !running.contains(&entry) {
+                running.push(entry);
+            }
+        }
+        DevicesSummary { targeted, updated, failed, canceled, open, running }
+    }
 }
 
 impl FurtherSummary {

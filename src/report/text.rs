@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::human::{bytes, counted, per_second, percent, thousands};
+use super::human::{bytes, counted, per_second, thousands, wrapped};
 use super::manifest::rate;
-use super::summary::{CohortSummary, LatencySummary, Summary};
-use crate::model::Span;
+use super::summary::{CohortSummary, DevicesSummary, LatencySummary, RunningSummary, Summary};
+use crate::model::{Span, percent};
 use crate::scenario::file::DEFAULT_MODULE;
 use crate::sim::outcome::{COUNTERS, LatencyKind, TraceEntry};
 
@@ -58,42 +58,60 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     sections.join("\n")
 }
 
-/// The result in one line.
+/// The result in one line: what the devices' tasks came to, and what the fleet runs in the end.
 pub fn verdict(summary: &Summary) -> String {
-    let fleet = &summary.fleet;
-    let tasks = &fleet.conservation;
+    let devices = &summary.devices;
     let partial = if summary.complete { "" } else { "PARTIAL RESULT (interrupted): " };
-    if tasks.targeted == 0 {
+    if devices.targeted == 0 {
         return format!("{partial}No device was targeted; nothing was updated");
     }
-    let last = fleet.latencies[LatencyKind::ActivationToUpdated.name()].max_s;
-    let by = last.map(|s| format!(" by {}", span(s))).unwrap_or_default();
+    let last = summary.fleet.latencies[LatencyKind::ActivationToUpdated.name()].max_s;
+    let by = last.filter(|_| summary.further.is_empty());
+    let by = by.map(|s| format!(" by {}", span(s))).unwrap_or_default();
     let mut line = format!(
         "{partial}{}: {} updated{by}; {} failed",
-        counted(tasks.targeted, "device"),
-        percent(tasks.succeeded, tasks.targeted),
-        thousands(tasks.failed),
+        counted(devices.targeted, "device"),
+        percent(devices.updated, devices.targeted),
+        thousands(devices.failed),
     );
-    for (n, word) in [(tasks.canceled, "canceled"), (tasks.open, "still open")] {
+    for (n, word) in [(devices.canceled, "canceled"), (devices.open, "still open")] {
         if n > 0 {
             let _ = write!(line, ", {} {word}", thousands(n));
         }
     }
-    line
+    line + &running(devices)
 }
 
-/// Why the run ended, as a sentence.
+/// The second truth: what runs where in the end, whatever the tasks came to.
+fn running(devices: &DevicesSummary) -> String {
+    let part = |running: &RunningSummary| {
+        let module = match running.module.as_str() {
+            DEFAULT_MODULE => String::new(),
+            module => format!("{module} "),
+        };
+        let share = percent(running.devices, running.of);
+        format!("{share} run {module}{}", running.version)
+    };
+    let parts: Vec<String> = devices.running.iter().filter(|r| r.of > 0).map(part).collect();
+    if parts.is_empty() { String::new() } else { format!("; in the end {}", parts.join(", ")) }
+}
+
+/// Why the run ended, as a sentence; times run from the campaign's activation.
 pub fn why_ended(summary: &Summary) -> String {
-    let end = span(summary.end_s);
+    let since = match summary.activated_s {
+        Some(_) => "after the activation",
+        None => "after the run began",
+    };
+    let end = format!("{} {since}", span(summary.end_s));
     let open = summary.fleet.conservation.open;
     match summary.ended.as_str() {
-        "all-final" => format!("every task is final after {end}"),
+        "all-final" => format!("every task is final {end}"),
         "until" => {
-            format!("run.until was reached at {end} with {} still open", counted(open, "task"))
+            format!("run.until was reached {end} with {} still open", counted(open, "task"))
         }
         "nothing-left" if ["draft", "suspended"].contains(&summary.campaign_status.as_str()) => {
             format!(
-                "nothing is left to happen after {end}: the campaign is {} with {} still open",
+                "nothing is left to happen {end}: the campaign is {} with {} still open",
                 summary.campaign_status,
                 counted(open, "task")
             )
@@ -107,12 +125,9 @@ pub fn why_ended(summary: &Summary) -> String {
             if queued > 0 {
                 parts.push(format!("{} will never be pushed", counted(queued, "device")));
             }
-            format!("nothing is left to happen after {end}: {}", parts.join(", "))
+            format!("nothing is left to happen {end}: {}", parts.join(", "))
         }
-        _ => format!(
-            "interrupted at {end} with {} still open: PARTIAL RESULT",
-            counted(open, "task")
-        ),
+        _ => format!("interrupted {end} with {} still open: PARTIAL RESULT", counted(open, "task")),
     }
 }
 
@@ -121,13 +136,18 @@ fn head(summary: &Summary) -> String {
         Some(verification) => format!("Package   verification {verification}\n"),
         None => String::new(),
     };
+    let activated = match summary.activated_s {
+        None => "Activated never; times run from the beginning of the run\n".to_owned(),
+        Some(0.0) => String::new(),
+        Some(s) => format!("Activated {} after the run began; times run from there\n", span(s)),
+    };
     format!(
-        "{}\n\nCampaign  {}\nTarget    {}, seed {}\nEnded     {}\n{verified}",
+        "{}\n\nCampaign  {}\nTarget    {}, seed {}\n{activated}Ended     {}\n{verified}",
         verdict(summary),
         summary.campaign,
         summary.target_version,
         summary.seed,
-        why_ended(summary)
+        wrapped(&why_ended(summary), 70).join("\n          ")
     )
 }
 
@@ -370,12 +390,13 @@ mod tests {
         for (outcome, line) in [
             (
                 sample::two_cohorts(),
-                "1,000 devices: 90.0 % updated by 36 min 56 s; 50 failed, 5 canceled, 45 still open",
+                "1,000 devices: 90.0 % updated by 36 min 56 s; 50 failed, 5 canceled, 45 still open; \
+                 in the end 90.1 % run 4.2.0",
             ),
             (
                 sample::interrupted(),
                 "PARTIAL RESULT (interrupted): 1,000 devices: 90.0 % updated by 36 min 56 s; \
-                 50 failed, 5 canceled, 45 still open",
+                 50 failed, 5 canceled, 45 still open; in the end 90.1 % run 4.2.0",
             ),
             (sample::empty(), "No device was targeted; nothing was updated"),
         ] {
@@ -388,15 +409,18 @@ mod tests {
     #[test]
     fn the_reason_for_the_end_is_a_sentence() {
         let end = |ended| why_ended(&summary(Outcome { ended, ..sample::two_cohorts() }));
-        assert_eq!(end(Ended::AllFinal), "every task is final after 2 h");
-        assert_eq!(end(Ended::Until), "run.until was reached at 2 h with 45 tasks still open");
+        assert_eq!(end(Ended::AllFinal), "every task is final 2 h after the activation");
+        assert_eq!(
+            end(Ended::Until),
+            "run.until was reached 2 h after the activation with 45 tasks still open"
+        );
         assert_eq!(
             end(Ended::NothingLeft),
-            "nothing is left to happen after 2 h: 45 devices will never be pushed"
+            "nothing is left to happen 2 h after the activation: 45 devices will never be pushed"
         );
         assert_eq!(
             end(Ended::Interrupted),
-            "interrupted at 2 h with 45 tasks still open: PARTIAL RESULT"
+            "interrupted 2 h after the activation with 45 tasks still open: PARTIAL RESULT"
         );
     }
 

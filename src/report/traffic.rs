@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::human::{percent, seconds, thousands};
+use super::human::{seconds, thousands};
 use super::summary::LatencySummary;
 use super::text::or;
-use crate::model::Span;
+use crate::model::{Span, percent};
 use crate::sim::outcome::{BackendOutcome, LinkOutcome, Outcome, TrafficOutcome};
 
 /// What devices loaded over shared links, and asked of servers.

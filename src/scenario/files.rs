@@ -9,6 +9,7 @@ use super::availability::{Follows, Online};
 use super::check::Checker;
 use super::file::{DEFAULT_MODULE, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
+use super::identity::sha256;
 use super::path::Path;
 use super::problem::{Label, Problem, Source};
 use super::rules::Act;
@@ -26,6 +27,7 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
     let mut loaded = Loaded {
         scenario: filled,
         text: text.to_owned(),
+        files: Vec::new(),
         inventory: inventory.map(Arc::new),
         measured,
         traces,
@@ -98,7 +100,11 @@ pub fn bytes_of(
 ) -> Option<(String, Vec<u8>)> {
     let full = base_dir.join(file);
     match std::fs::read(&full) {
-        Ok(bytes) => Some((full.display().to_string(), bytes)),
+        Ok(bytes) => {
+            let named = (file.display().to_string(), sha256(&bytes));
+            checker.findings.files.push(named);
+            Some((full.display().to_string(), bytes))
+        }
         Err(error) => {
             let help = format!("looked for {}", full.display());
             checker.refuse(path, &format!("cannot be read: {error}"), &help);

@@ -11,6 +11,8 @@ pub struct Findings {
     /// The file, then each `--set`.
     pub sources: Vec<Arc<Source>>,
     pub problems: Vec<Problem>,
+    /// The files that were read, as they are named, each with the SHA-256 of its contents.
+    pub files: Vec<(String, String)>,
 }
 
 impl Findings {
@@ -20,7 +22,7 @@ impl Findings {
         };
         let mut sources = vec![source(name, text)];
         sources.extend(sets.iter().map(|set| source("--set", set)));
-        Findings { sources, problems: Vec::new() }
+        Findings { sources, problems: Vec::new(), files: Vec::new() }
     }
 
     /// `message` at `place`.

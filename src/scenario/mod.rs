@@ -12,6 +12,7 @@ mod csv_file;
 pub mod file;
 mod files;
 mod findings;
+mod identity;
 mod inventory;
 pub mod law;
 mod measured;
@@ -34,6 +35,7 @@ mod walk;
 
 use std::sync::Arc;
 
+pub use identity::{identity, sha256};
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use read::{load, load_text, resolved};
@@ -45,6 +47,8 @@ pub struct Loaded {
     pub scenario: file::Scenario,
     /// The file as it was read, for the results folder.
     pub text: String,
+    /// The files it names, as they are named in it, each with the SHA-256 of its contents.
+    pub files: Vec<(String, String)>,
     /// Per-device data, if the fleet is given by an inventory.
     pub inventory: Option<Arc<Inventory>>,
     /// Measured periods, one entry per cohort; none where the cohort has no measured law.

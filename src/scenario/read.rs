@@ -51,7 +51,7 @@ pub fn load_text(
     checker.all();
     let loaded = files::load(&mut checker, base_dir, text);
     match findings.problems.is_empty() {
-        true => Ok(loaded),
+        true => Ok(Loaded { files: std::mem::take(&mut findings.files), ..loaded }),
         false => Err(Problems::new(findings.sorted())),
     }
 }

@@ -2,6 +2,7 @@
 
 mod books;
 mod calendar;
+mod devices;
 mod exchange;
 mod flights;
 mod gate;
@@ -27,12 +28,19 @@ mod tally;
 mod ticks;
 mod trace;
 mod traffic;
+mod trajectory;
 mod world;
 
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
+pub use trajectory::trajectory;
 pub use world::World;
 
 use crate::scenario::Loaded;
+
+/// Names of the links that devices share, as outcomes have them.
+pub fn link_names(loaded: &Loaded) -> Vec<String> {
+    network::Network::new(loaded).map_or(Vec::new(), |network| network.links)
+}
 
 /// What the run of the scenario's first package would read: for looking at single devices.
 pub fn world_of(loaded: &Loaded) -> World {

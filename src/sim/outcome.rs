@@ -33,11 +33,24 @@ pub struct Outcome {
     /// What the package was for, and the version it brings.
     pub module: String,
     pub target: String,
+    /// Devices by what their tasks came to, over all packages and campaigns of the run.
+    pub devices: DeviceCounts,
     /// The other packages of the fleet, each with the campaign that it belongs to; not there in
     /// their own outcomes.
     pub further: Vec<Outcome>,
     /// The log of the traced device, if there is one.
     pub trace: Vec<TraceEntry>,
+}
+
+/// Devices with a task, by what their tasks came to: failed if one failed, else open if one is
+/// open, else canceled if one was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceCounts {
+    pub targeted: u64,
+    pub updated: u64,
+    pub failed: u64,
+    pub canceled: u64,
+    pub open: u64,
 }
 
 /// What became of the campaign itself.

@@ -5,14 +5,15 @@ use std::sync::MutexGuard;
 
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
-use crate::scheduler::state::{DeviceStatus, FailureReason, STATES, TaskState};
+use crate::scheduler::state::{FailureReason, STATES, TaskState};
 use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
 use crate::stats::Minutes;
 
+use super::devices;
 use super::ledger::Status;
 use super::outcome::{
-    AbortOutcome, CampaignOutcome, CohortOutcome, Ended, Events, Outcome, SeriesRow, Tally,
-    show_cause,
+    AbortOutcome, CampaignOutcome, CohortOutcome, DeviceCounts, Ended, Events, Outcome, SeriesRow,
+    Tally, show_cause,
 };
 use super::plan;
 use super::records::split;
@@ -385,28 +386,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
             steps_left: self.timeline.left(),
             aborts: self.campaign.aborts().iter().map(overshoot).collect(),
             tags: self.campaign.tags().to_vec(),
-            device_status: self.device_status(),
+            device_status: devices::status(self),
         }
-    }
-
-    /// Devices by what their tasks for several packages add up to.
-    fn device_status(&self) -> Option<[u64; DeviceStatus::ALL.len()]> {
-        if self.worlds.len() == 1 {
-            return None;
-        }
-        let mut counts = [0; DeviceStatus::ALL.len()];
-        for thread in 0..self.threads {
-            let mut shards: Vec<_> =
-                self.shards.iter().skip(thread).step_by(self.threads).map(lock).collect();
-            for slot in 0..shards[0].records.len() as u32 {
-                let state = |shard: &mut MutexGuard<Shard>| shard.state_of(slot);
-                let states: Vec<TaskState> = shards.iter_mut().filter_map(state).collect();
-                if !states.is_empty() {
-                    counts[DeviceStatus::of(&states) as usize] += 1;
-                }
-            }
-        }
-        Some(counts)
     }
 
     /// What became of each package, as of `end`; `versions` by package.
@@ -480,19 +461,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
             target,
             trace,
             further: Vec::new(),
+            devices: DeviceCounts::default(),
             traffic: None,
-        }
-    }
-}
-
-impl Shard<'_> {
-    /// The state of the device's task, where several packages meet; none: it has none.
-    fn state_of(&mut self, slot: u32) -> Option<TaskState> {
-        let status = self.status(slot);
-        let flight = self.records.presence(slot).flight;
-        match self.records.active(flight) {
-            Some(active) if status.is_open() => Some(active.flight.task.state()),
-            _ => status.as_state(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::scenario::Loaded;
 use crate::scheduler::state::TaskState;
 use crate::scheduler::{Order, Registry};
 
+use super::devices;
 use super::exchange::Exchange;
 use super::gate::Gate;
 use super::ledger::{self, Peers};
@@ -534,9 +535,10 @@ impl<'o> Coordinator<'_, '_, 'o> {
         }
         let registry = || recorded::registry(self.loaded, &self.rollouts, &mut outcomes);
         let registry = self.options.record.then(registry);
+        let devices = devices::counts(&self.rollouts, &outcomes[0]);
         let further = outcomes.split_off(1);
         let traffic = traffic.map(Box::new);
-        (Outcome { further, traffic, ..outcomes.remove(0) }, registry)
+        (Outcome { further, traffic, devices, ..outcomes.remove(0) }, registry)
     }
 }
 

@@ -121,6 +121,12 @@ impl Latency {
         Some(Span((least + width - 1).clamp(!self.min_us, self.max_us)))
     }
 
+    /// Bins in use, in order: the least value of each in µs, and its records.
+    pub fn bins(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let bins = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        bins.map(|(at, count)| (values(at).0, *count))
+    }
+
     /// Records at most `span`, to the histogram's resolution.
     pub fn count_at_most(&self, span: Span) -> u64 {
         let end = (bin(span.0.min(Time::NEVER.0)) + 1).min(self.counts.len());

@@ -144,7 +144,7 @@ fn results_are_where_they_were_asked_for() {
     let files = |root: &str| names(&folder.path().join(root).join("latest"));
     assert_eq!(files("r"), files("results"));
     let print = |root: &str| json(&folder.path().join(root).join("latest/run.json"));
-    assert_eq!(print("r")["fingerprint"], print("results")["fingerprint"]);
+    assert_eq!(print("r")["trajectory"], print("results")["trajectory"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
         "validate",
         &["model", "rng", "dist", "stats", "scenario", "scheduler", "fleet", "network", "sim"],
     ),
-    ("cli", &["model", "scenario", "sim", "live", "report", "validate"]),
+    ("cli", &["model", "scenario", "scheduler", "sim", "live", "metric", "report", "validate"]),
 ];
 
 /// Source files with their path below `src` and their lines without comments.
