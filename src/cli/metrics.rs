@@ -122,7 +122,7 @@ fn markdown(values: &BTreeMap<&str, Vec<String>>) -> String {
 }
 
 fn json(values: &BTreeMap<&str, Vec<String>>) -> serde_json::Result<String> {
-    let entry = |metric: &'static Metric| Entry {
+    let entry = |metric: &&'static Metric| Entry {
         name: name(metric),
         unit: metric.unit,
         better: metric.better.name(),

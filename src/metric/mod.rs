@@ -2,11 +2,16 @@
 //!
 //! Files, texts and comparisons ask here; a number that is added to the table is everywhere.
 
+mod course;
 mod query;
 mod table;
+mod tasks;
+mod traffic;
 
 pub use query::{Query, QueryError, standard};
 pub use table::table;
+
+use std::borrow::Cow;
 
 use crate::model::Better;
 use crate::sim::outcome::{Counter, LatencyKind, Outcome, Tally};
@@ -15,13 +20,13 @@ use crate::stats::Latency;
 /// A number of a run.
 pub struct Metric {
     /// The path, without what [`Takes`] asks for.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// `1` for a share.
     pub unit: &'static str,
     pub better: Better,
     pub kind: Kind,
     /// What it is, in a sentence or two.
-    pub definition: String,
+    pub definition: Cow<'static, str>,
     pub takes: Takes,
     /// What it can be asked of a part of; without a label it is the whole fleet's.
     pub labels: &'static [Label],

@@ -280,7 +280,7 @@ fn named(path: &str) -> Result<(&'static Metric, Option<u32>), QueryError> {
 fn nearest(path: &str) -> Option<&'static str> {
     let all = table().iter().map(|metric| {
         let near = strsim::jaro_winkler(&metric.name, path);
-        (near, metric.name.as_str())
+        (near, &*metric.name)
     });
     let best = all.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.8).then_some(best.1)

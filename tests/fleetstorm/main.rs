@@ -12,6 +12,7 @@ mod queries;
 mod rules;
 mod runs;
 mod sweep;
+mod tidy;
 mod trace;
 mod traffic;
 mod validate;
