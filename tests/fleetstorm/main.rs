@@ -9,6 +9,7 @@ mod limits;
 mod live;
 mod profiles;
 mod queries;
+mod readme;
 mod rules;
 mod runs;
 mod sweep;
