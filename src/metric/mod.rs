@@ -8,7 +8,7 @@ mod table;
 mod tasks;
 mod traffic;
 
-pub use query::{Query, QueryError, standard};
+pub use query::{Measured, Query, QueryError, standard};
 pub use table::table;
 
 use std::borrow::Cow;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::model::Span;
 use crate::scenario::units::Unit;
-use crate::sim::outcome::{CohortOutcome, Outcome, Tally};
+use crate::sim::outcome::{Outcome, Tally};
 use crate::stats::Latency;
 
 use super::{Label, Look, Metric, Source, Statistic, Takes, Value, table};
@@ -157,24 +157,6 @@ impl Query {
         self.labels.iter().find(|(known, _)| *known == label).map(|(_, value)| value.as_str())
     }
 
-    /// What it came to in a run; missing also where a label names nothing in it.
-    pub fn of(&self, run: &Outcome) -> Value {
-        let Some(package) = self.package(run) else { return Value::Missing };
-        let whole;
-        let tally: &Tally = match self.label_of(Label::Cohort) {
-            None => {
-                whole = package.total();
-                &whole
-            }
-            Some(name) => {
-                let found = package.cohorts.iter().find(|cohort| cohort.name == name);
-                let Some(CohortOutcome { tally, .. }) = found else { return Value::Missing };
-                tally
-            }
-        };
-        self.look(&Look { run, package, tally })
-    }
-
     fn look(&self, look: &Look) -> Value {
         match self.metric.source {
             Source::Counter(counter) => Value::Number((counter.of)(look.tally) as f64),
@@ -200,16 +182,43 @@ impl Query {
             }
         })
     }
+}
+
+/// A run to ask for numbers, with its sums over cohorts at hand.
+pub struct Measured<'a> {
+    run: &'a Outcome,
+    /// By package.
+    totals: Vec<Tally>,
+}
+
+impl<'a> Measured<'a> {
+    pub fn new(run: &'a Outcome) -> Measured<'a> {
+        let packages = std::iter::once(run).chain(&run.further);
+        Measured { run, totals: packages.map(Outcome::total).collect() }
+    }
+
+    /// What a query comes to; missing also where a label names nothing in the run.
+    pub fn value(&self, query: &Query) -> Value {
+        let Some((package, total)) = self.package(query) else { return Value::Missing };
+        let tally = match query.label_of(Label::Cohort) {
+            None => total,
+            Some(name) => match package.cohorts.iter().find(|cohort| cohort.name == name) {
+                Some(cohort) => &cohort.tally,
+                None => return Value::Missing,
+            },
+        };
+        query.look(&Look { run: self.run, package, tally })
+    }
 
     /// The package it is about: by campaign and module, else the first.
-    fn package<'a>(&self, run: &'a Outcome) -> Option<&'a Outcome> {
-        let campaign = self.label_of(Label::Campaign);
-        let module = self.label_of(Label::Package);
-        let fits = |outcome: &&Outcome| {
+    fn package(&self, query: &Query) -> Option<(&'a Outcome, &Tally)> {
+        let campaign = query.label_of(Label::Campaign);
+        let module = query.label_of(Label::Package);
+        let fits = |(outcome, _): &(&Outcome, &Tally)| {
             campaign.is_none_or(|name| outcome.campaign.name == name)
                 && module.is_none_or(|name| outcome.module == name)
         };
-        std::iter::once(run).chain(&run.further).find(fits)
+        std::iter::once(self.run).chain(&self.run.further).zip(&self.totals).find(fits)
     }
 }
 

@@ -52,8 +52,9 @@ pub struct Metrics(BTreeMap<String, Option<f64>>);
 
 impl Metrics {
     pub fn of(run: &Outcome) -> Metrics {
-        let all = metric::standard().into_iter();
-        Metrics(all.map(|query| (query.to_string(), query.of(run).number())).collect())
+        let (all, measured) = (metric::standard(), metric::Measured::new(run));
+        let number = |query: &metric::Query| measured.value(query).number();
+        Metrics(all.iter().map(|query| (query.to_string(), number(query))).collect())
     }
 }
 
