@@ -4,12 +4,15 @@
 //! the record. A record may be entered again under an earlier tick; whoever drains a bucket
 //! passes over entries of which nothing is due, so nothing is ever searched for or removed.
 
+use std::collections::BTreeMap;
+
 use super::memory::ask_for_large_pages;
 use super::prefetch::prefetch;
 
 /// # Shape
 /// `near` is a ring of one bucket per tick for the next [`NEAR_TICKS`] ticks; `far` holds one
-/// list per era of as many ticks, for what was further away when it was entered.
+/// list per era of as many ticks, for what was further away when it was entered; `beyond` is for
+/// eras so late that a list for each before them would cost more than all that is in them.
 ///
 /// # Invariants
 /// No entry lies before `now`. Entries of the current era are all in `near`.
@@ -20,6 +23,7 @@ pub struct Calendar {
     /// One bit per bucket of `near`.
     occupied: Box<[u64; NEAR / 64]>,
     far: Vec<Vec<FarEntry>>,
+    beyond: BTreeMap<u64, Vec<FarEntry>>,
     /// The tick drained last.
     now: u64,
     pool: Pool,
@@ -29,6 +33,8 @@ const NEAR_BITS: u32 = 14;
 /// Ticks in an era: few enough that the buckets' heads stay in the second-level cache.
 pub const NEAR_TICKS: u64 = 1 << NEAR_BITS;
 const NEAR: usize = NEAR_TICKS as usize;
+/// Eras with a list of their own, used or not.
+const FAR_ERAS: u64 = 1 << 10;
 
 /// What is due, as the calendar tells it apart: entries of one kind are handled in one loop,
 /// whose branches the processor can foresee.
@@ -74,7 +80,14 @@ struct FarEntry {
 
 impl Calendar {
     pub fn new() -> Calendar {
-        Calendar { near: boxed(0), occupied: boxed(0), far: Vec::new(), now: 0, pool: Pool::new() }
+        Calendar {
+            near: boxed(0),
+            occupied: boxed(0),
+            far: Vec::new(),
+            beyond: BTreeMap::new(),
+            now: 0,
+            pool: Pool::new(),
+        }
     }
 
     /// Enters under `tick`, which must not lie before the tick drained last.
@@ -114,16 +127,20 @@ impl Calendar {
     #[inline(always)]
     fn insert_far(&mut self, tick: u64, entry: Entry) {
         assert!(tick > self.now, "an event in the past");
-        let era = era(tick) as usize;
-        if era >= self.far.len() {
-            self.add_eras(era);
+        let entry = FarEntry { at: ring(tick) as u32, entry: entry.0 };
+        match self.far.get_mut(era(tick) as usize) {
+            Some(list) => list.push(entry),
+            None => self.list_of(era(tick)).push(entry),
         }
-        self.far[era].push(FarEntry { at: ring(tick) as u32, entry: entry.0 });
     }
 
     #[cold]
-    fn add_eras(&mut self, last: usize) {
-        self.far.resize(last + 1, Vec::new());
+    fn list_of(&mut self, era: u64) -> &mut Vec<FarEntry> {
+        if era >= FAR_ERAS {
+            return self.beyond.entry(era).or_default();
+        }
+        self.far.resize(era as usize + 1, Vec::new());
+        &mut self.far[era as usize]
     }
 
     /// Goes on to `tick` and moves its entries to the ends of `out`.
@@ -153,7 +170,8 @@ impl Calendar {
     /// there are.
     pub fn load_at(&self, tick: u64) -> usize {
         if era(tick) != era(self.now) {
-            return self.far.get(era(tick) as usize).map_or(0, Vec::len);
+            let list = self.far.get(era(tick) as usize).or_else(|| self.beyond.get(&era(tick)));
+            return list.map_or(0, Vec::len);
         }
         let next = self.near[ring(tick)];
         match next {
@@ -176,17 +194,19 @@ impl Calendar {
         if self.first_occupied(0).is_some_and(|at| at < ring(self.now)) {
             return Some((era(self.now) + 1) << NEAR_BITS);
         }
-        let after = era(self.now) as usize + 1;
-        let ahead = self.far.get(after..)?;
-        let at = ahead.iter().position(|list| !list.is_empty())?;
-        Some(((after + at) as u64) << NEAR_BITS)
+        let after = era(self.now) + 1;
+        let ahead = self.far.get(after as usize..).unwrap_or_default();
+        let far = ahead.iter().position(|list| !list.is_empty()).map(|at| after + at as u64);
+        let next = far.or_else(|| self.beyond.range(after..).next().map(|(era, _)| *era))?;
+        Some(next << NEAR_BITS)
     }
 
     /// Goes on to the first tick of a later era, and sorts the entries made from afar.
     #[inline(never)]
     fn enter_era(&mut self, to: u64) {
         self.now = to << NEAR_BITS;
-        let Some(list) = self.far.get_mut(to as usize).map(std::mem::take) else { return };
+        let list = self.far.get_mut(to as usize).map(std::mem::take);
+        let Some(list) = list.or_else(|| self.beyond.remove(&to)) else { return };
         const AHEAD: usize = 16;
         for (at, far) in list.iter().enumerate() {
             if let Some(ahead) = list.get(at + AHEAD) {
@@ -339,7 +359,10 @@ mod tests {
         /// The calendar against a sorted list; slot i was entered under `ticks[i]`.
         #[test]
         fn drains_what_was_entered_in_order_of_ticks(
-            first in prop::collection::vec(0u64..5 * NEAR_TICKS, 0..400),
+            first in prop::collection::vec(
+                prop_oneof![9 => 0u64..5 * NEAR_TICKS, 1 => 0u64..1 << 38],
+                0..400,
+            ),
             later in prop::collection::vec(0u64..3 * NEAR_TICKS, 0..200),
         ) {
             let mut calendar = Calendar::new();

@@ -14,6 +14,7 @@ mod memos;
 mod network;
 mod orders;
 pub mod outcome;
+mod pace;
 mod plan;
 pub mod prefetch;
 mod reach;

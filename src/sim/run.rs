@@ -18,6 +18,7 @@ use super::ledger::{self, Peers};
 use super::matching::{self, Matching};
 use super::network::Network;
 use super::outcome::{Ended, Events, Outcome};
+use super::pace::Pace;
 use super::recorded;
 use super::records::Records;
 use super::rollout::{Rollout, lock};
@@ -152,6 +153,7 @@ pub fn conduct<R>(
                 .as_ref()
                 .map(|network| exchange(loaded, &worlds[0], network)),
             options,
+            pace: Pace::new(),
             reported: Instant::now(),
             boundaries: 0,
             events: 0,
@@ -289,6 +291,8 @@ pub struct Coordinator<'a, 'w, 'o> {
     gate: &'a Gate,
     workers: &'a [Thread],
     options: Options<'o>,
+    /// Whether more threads pay.
+    pace: Pace,
     /// What devices share, if they do.
     exchange: Option<Exchange>,
     /// When progress was reported last.
@@ -437,14 +441,26 @@ impl<'o> Coordinator<'_, '_, 'o> {
     }
 
     /// Has each shard do the job, on all threads if there is enough of it.
-    fn share(&self, job: u64, load: usize) {
+    fn share(&mut self, job: u64, load: usize) {
         let threads = self.workers.len() + 1;
+        let alone =
+            || (0..threads).for_each(|at| do_jobs(self.shards, self.peers, threads, at, job));
         if self.workers.is_empty() || load < WORTH_SHARING {
-            return (0..threads).for_each(|at| do_jobs(self.shards, self.peers, threads, at, job));
+            return alone();
+        }
+        // How much there is to do is not known of whole fleets; they are worth every thread.
+        let is_known = load < usize::MAX;
+        let began = Instant::now();
+        if is_known && !self.pace.is_together() {
+            alone();
+            return self.pace.was_alone(load, began.elapsed());
         }
         self.gate.open(job, self.workers);
         do_jobs(self.shards, self.peers, threads, 0, job);
         self.gate.wait(self.workers.len());
+        if is_known {
+            self.pace.was_together(load, began.elapsed());
+        }
     }
 
     /// The next tick that has something to do, or why there is none.

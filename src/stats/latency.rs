@@ -8,13 +8,18 @@ use crate::model::{Span, Time};
 ///
 /// # Shape
 /// The bins are those of an HdrHistogram with three digits, 1024 per power of two from 2048
-/// on; kept as a bare list, since recording is on the simulator's hottest path.
+/// on; kept as a bare list, since recording is on the simulator's hottest path. As long as few
+/// bins are used they are a list of pairs: thousands of cohorts of a few devices each need
+/// hardly any memory.
 ///
 /// # Source
 /// HdrHistogram, for the arrangement of the bins.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Latency {
+    /// By bin; empty as long as `few` holds them.
     counts: Vec<u64>,
+    /// Bins in use with their counts, in order.
+    few: Vec<(u32, u64)>,
     sum_us: u128,
     /// Complement of the least value, so that zero means none.
     min_us: u64,
@@ -23,6 +28,9 @@ pub struct Latency {
 
 const HALF_BITS: u32 = 10;
 const HALF: usize = 1 << HALF_BITS;
+
+/// Bins that are kept as pairs.
+const FEW: usize = 32;
 
 #[inline(always)]
 fn bin(value: u64) -> usize {
@@ -45,34 +53,70 @@ impl Latency {
     pub fn record(&mut self, span: Span) {
         let value = span.0.min(Time::NEVER.0);
         let at = bin(value);
-        if at >= self.counts.len() {
-            self.grow(at);
+        match self.counts.get_mut(at) {
+            Some(count) => *count += 1,
+            None => self.add_elsewhere(at, 1),
         }
-        self.counts[at] += 1;
         self.sum_us += u128::from(value);
         self.min_us = self.min_us.max(!value);
         self.max_us = self.max_us.max(value);
     }
 
-    #[cold]
-    fn grow(&mut self, at: usize) {
-        self.counts.resize((at + 1).next_multiple_of(HALF), 0);
+    /// Adds to a bin beyond the list, or to one of the few.
+    #[inline(never)]
+    fn add_elsewhere(&mut self, at: usize, count: u64) {
+        if self.counts.is_empty() {
+            match self.few.binary_search_by_key(&(at as u32), |(bin, _)| *bin) {
+                Ok(place) => return self.few[place].1 += count,
+                Err(place) if self.few.len() < FEW => {
+                    return self.few.insert(place, (at as u32, count));
+                }
+                Err(_) => {}
+            }
+        }
+        self.spread(at);
+        self.counts[at] += count;
     }
 
+    fn add(&mut self, at: usize, count: u64) {
+        match self.counts.get_mut(at) {
+            Some(own) => *own += count,
+            None => self.add_elsewhere(at, count),
+        }
+    }
+
+    /// Adds what another has recorded.
     pub fn merge(&mut self, other: &Latency) {
-        if other.counts.len() > self.counts.len() {
-            self.counts.resize(other.counts.len(), 0);
+        if self.counts.len() < other.counts.len() {
+            self.spread(other.counts.len() - 1);
         }
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
+        other.few.iter().for_each(|(bin, count)| self.add(*bin as usize, *count));
         self.sum_us += other.sum_us;
         self.min_us = self.min_us.max(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
     }
 
+    /// Goes over to the list, which holds `at`.
+    fn spread(&mut self, at: usize) {
+        let last = self.few.last().map_or(at, |(bin, _)| at.max(*bin as usize));
+        self.counts.resize((last + 1).next_multiple_of(HALF), 0);
+        for (bin, count) in std::mem::take(&mut self.few) {
+            self.counts[bin as usize] += count;
+        }
+    }
+
+    /// Bins in use with their counts, in order.
+    fn used(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let few = self.few.iter().map(|(bin, count)| (*bin as usize, *count));
+        few.chain(self.counts.iter().copied().enumerate()).filter(|(_, count)| *count > 0)
+    }
+
+    /// Records there are.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().sum::<u64>() + self.few.iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// Sum of all recorded spans, exact.
@@ -113,24 +157,23 @@ impl Latency {
             return self.max();
         }
         let mut sum = 0;
-        let at = self.counts.iter().position(|n| {
+        let at = self.used().find(|(_, n)| {
             sum += n;
             sum >= rank
         });
-        let (least, width) = values(at.expect("the counts add up to the count"));
+        let (least, width) = values(at.expect("the counts add up to the count").0);
         Some(Span((least + width - 1).clamp(!self.min_us, self.max_us)))
     }
 
     /// Bins in use, in order: the least value of each in µs, and its records.
     pub fn bins(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let bins = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        bins.map(|(at, count)| (values(at).0, *count))
+        self.used().map(|(at, count)| (values(at).0, count))
     }
 
     /// Records at most `span`, to the histogram's resolution.
     pub fn count_at_most(&self, span: Span) -> u64 {
-        let end = (bin(span.0.min(Time::NEVER.0)) + 1).min(self.counts.len());
-        self.counts[..end].iter().sum()
+        let last = bin(span.0.min(Time::NEVER.0));
+        self.used().take_while(|(at, _)| *at <= last).map(|(_, count)| count).sum()
     }
 
     /// Share of the records at most `span`, to the histogram's resolution.
@@ -146,10 +189,18 @@ impl Latency {
     pub fn histogram(&self) -> Histogram<u64> {
         let mut histogram =
             Histogram::new_with_bounds(1, Time::NEVER.0, 3).expect("bounds are valid");
-        for (at, n) in self.counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-            histogram.record_n(values(at).0, *n).expect("every bin lies within the bounds");
+        for (least, n) in self.bins() {
+            histogram.record_n(least, n).expect("every bin lies within the bounds");
         }
         histogram
+    }
+}
+
+impl PartialEq for Latency {
+    /// Equal records, however they are kept.
+    fn eq(&self, other: &Latency) -> bool {
+        let exact = |latency: &Latency| (latency.sum_us, latency.min_us, latency.max_us);
+        exact(self) == exact(other) && self.used().eq(other.used())
     }
 }
 
