@@ -216,6 +216,26 @@ impl Attempt {
         }
     }
 
+    /// Whether the device can give it up without harm: it has not begun to verify and install.
+    pub fn can_stop(&self) -> bool {
+        use Phase::{Answered, Asking, BackingOff, Blocked, Downloading, Offered, Over, Reacting};
+        match self.phase {
+            Offered | Reacting | Blocked | Asking | Answered | BackingOff | Downloading | Over => {
+                true
+            }
+            Phase::Verifying | Phase::Installing | Phase::Reporting | Phase::Silent => false,
+        }
+    }
+
+    /// The device gives it up.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn stop(&mut self) {
+        assert!(self.can_stop(), "an installation is not broken off");
+        self.halt(Phase::Over);
+    }
+
     /// Sets an alarm for a device whose attempt is over.
     pub fn rest(&mut self, until: Time) {
         assert!(self.phase == Phase::Over, "only a finished attempt rests");

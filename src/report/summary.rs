@@ -9,10 +9,10 @@ use super::numbers::{Counters, Metrics};
 use super::reference::ReferenceSummary;
 use super::traffic::TrafficSummary;
 use super::{folder_of, whole_fleet};
-use crate::model::Span;
+use crate::model::{Span, Time};
 use crate::scenario::file::{DEFAULT_MODULE, Scenario};
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
-use crate::scheduler::{Entry, Verification};
+use crate::scheduler::{Entry, Highest, RuleOutcome, Verification};
 use crate::sim::outcome::{
     AbortOutcome, CohortOutcome, DeviceCounts, Ended, LatencyKind, Outcome, Tally,
 };
@@ -39,6 +39,9 @@ pub struct Summary {
     pub ended: String,
     /// False if the run was interrupted: the numbers are those of a partial run.
     pub complete: bool,
+    /// Tasks that were final at the end while their device still went about them: it may install
+    /// the package after all.
+    pub under_way: u64,
     /// From the campaign's activation to the end of the run, in seconds.
     pub end_s: f64,
     /// From the beginning of the run to the campaign's activation, in seconds; null if it never
@@ -53,6 +56,9 @@ pub struct Summary {
     pub steps_left: Vec<String>,
     /// What came of the abort rules that were met.
     pub aborts: Vec<AbortSummary>,
+    /// What each abort rule saw, met or not, in the order of campaign.abort.
+    #[serde(default)]
+    pub abort_rules: Vec<RuleSummary>,
     /// What a verify campaign makes of the package: "verified", "failed" or, with tasks
     /// open, "needed"; null if the campaign verifies nothing.
     pub verification: Option<String>,
@@ -159,12 +165,49 @@ pub struct AbortSummary {
     pub met_finished: u64,
     /// Of them, those that had failed.
     pub met_failed: u64,
+    /// What the rule itself counted by then: so many bad ones, of so many.
+    pub met_bad: u64,
+    pub met_of: u64,
     /// When it was acted on.
     pub acted_s: f64,
     /// Devices that had been pushed by then: exposed to the package.
     pub exposed: u64,
-    /// Devices that failed after that, until the end of the run.
+    /// Failures after the condition was met, until the end of the run; a device that is tried
+    /// again by hand may fail again.
     pub overshoot: u64,
+}
+
+/// What an abort rule saw while its campaign was not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSummary {
+    /// What counts as bad: "failed" (all failures), "reported-failed" (those that devices
+    /// report), "rejected" or "timed-out".
+    pub metric: String,
+    /// What it is a share of: "finished", "notified" or "total".
+    pub of: String,
+    /// At this share it is met, once `min_executed` are executed.
+    pub percent: f64,
+    pub min_executed: u64,
+    /// When it was met; null if it never was.
+    pub met_s: Option<f64>,
+    /// The highest share it saw once enough were executed; null if they never were.
+    pub highest: Option<HighestSummary>,
+    /// Most devices that were executed at a time.
+    pub executed: u64,
+    /// Failures at the end that it does not count, by reason.
+    pub not_counted: BTreeMap<String, u64>,
+}
+
+/// The highest share an abort rule saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HighestSummary {
+    /// When it was first reached.
+    pub at_s: f64,
+    /// So many bad ones, of so many.
+    pub bad: u64,
+    pub of: u64,
 }
 
 /// Handled events by kind.
@@ -292,11 +335,9 @@ impl Summary {
             seed: scenario.run.seed,
             ended: outcome.ended.name().to_owned(),
             complete: outcome.ended != Ended::Interrupted,
-            end_s: outcome.end.since(outcome.campaign.activated).as_secs_f64(),
-            activated_s: outcome
-                .campaign
-                .was_activated()
-                .then(|| outcome.campaign.activated.as_secs_f64()),
+            under_way: outcome.under_way,
+            end_s: outcome.end.since(outcome.campaign.counted_from()).as_secs_f64(),
+            activated_s: outcome.campaign.activated.map(Time::as_secs_f64),
             events: EventSummary {
                 flips: events.flips,
                 pushes: events.pushes,
@@ -307,7 +348,8 @@ impl Summary {
             campaign_status: outcome.campaign.status.name().to_owned(),
             campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
             steps_left: outcome.campaign.steps_left.iter().map(|s| (*s).to_owned()).collect(),
-            aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
+            aborts: AbortSummary::all(outcome),
+            abort_rules: outcome.campaign.rules.iter().map(RuleSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
             devices: DevicesSummary::of(outcome),
@@ -437,16 +479,46 @@ impl LogSummary {
 }
 
 impl AbortSummary {
-    fn of(outcome: &AbortOutcome) -> AbortSummary {
+    fn all(outcome: &Outcome) -> Vec<AbortSummary> {
+        let rules = &outcome.campaign.rules;
+        let of = |abort: &AbortOutcome| AbortSummary::of(abort, &rules[abort.abort.rule]);
+        outcome.campaign.aborts.iter().map(of).collect()
+    }
+
+    fn of(outcome: &AbortOutcome, rule: &RuleOutcome) -> AbortSummary {
         let abort = &outcome.abort;
+        let (met_bad, met_of) = rule.rule.share(&abort.met_counts);
         AbortSummary {
             rule: abort.rule,
             met_s: abort.met.as_secs_f64(),
             met_finished: abort.met_counts.finished(),
             met_failed: abort.met_counts.failed(),
+            met_bad,
+            met_of,
             acted_s: abort.acted.as_secs_f64(),
             exposed: abort.acted_counts.notified,
             overshoot: outcome.overshoot,
+        }
+    }
+}
+
+impl RuleSummary {
+    fn of(outcome: &RuleOutcome) -> RuleSummary {
+        let RuleOutcome { rule, met, highest, executed, left_out } = outcome;
+        let reasons = FailureReason::ALL.iter().zip(left_out).filter(|(_, n)| **n > 0);
+        RuleSummary {
+            metric: rule.metric.name().to_owned(),
+            of: rule.denominator.name().to_owned(),
+            percent: f64::from(rule.hundredths) / 100.0,
+            min_executed: rule.min_executed,
+            met_s: met.map(Time::as_secs_f64),
+            highest: highest.map(|Highest { at, bad, of }| HighestSummary {
+                at_s: at.as_secs_f64(),
+                bad,
+                of,
+            }),
+            executed: *executed,
+            not_counted: reasons.map(|(reason, n)| (reason.name().to_owned(), *n)).collect(),
         }
     }
 }

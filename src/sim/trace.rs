@@ -1,8 +1,8 @@
 //! The log of one named device: every event and every change of state, at its exact time.
 
 use crate::model::{DeviceId, Time};
-use crate::scheduler::Input;
 use crate::scheduler::state::TaskState;
+use crate::scheduler::{Effect, Input};
 
 /// Something that happened to the traced device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,10 @@ impl Tracer {
     }
 }
 
-/// What the log calls an input to the task.
-pub fn event(input: Input) -> &'static str {
+/// What the log calls an input to the task that had this effect.
+pub fn event(input: Input, effect: Effect) -> &'static str {
     match input {
+        _ if effect == Effect::AskToStop => "is told to stop",
         Input::Pushed => "pushed",
         Input::Released => "user agreed",
         Input::Refused => "refused",
@@ -75,5 +76,7 @@ pub fn event(input: Input) -> &'static str {
         Input::OtherVersion => "reports another version",
         Input::Deadline => "timeout",
         Input::Connected => "reconnected",
+        Input::Stopped => "has stopped",
+        Input::GoesOn => "goes on, installs already",
     }
 }
