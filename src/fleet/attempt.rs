@@ -216,24 +216,13 @@ impl Attempt {
         }
     }
 
-    /// Whether the device can give it up without harm: it has not begun to verify and install.
-    pub fn can_stop(&self) -> bool {
-        use Phase::{Answered, Asking, BackingOff, Blocked, Downloading, Offered, Over, Reacting};
-        match self.phase {
-            Offered | Reacting | Blocked | Asking | Answered | BackingOff | Downloading | Over => {
-                true
-            }
-            Phase::Verifying | Phase::Installing | Phase::Reporting | Phase::Silent => false,
-        }
-    }
-
-    /// The device gives it up.
-    ///
-    /// # Panics
-    /// If it cannot.
-    pub fn stop(&mut self) {
-        assert!(self.can_stop(), "an installation is not broken off");
-        self.halt(Phase::Over);
+    /// The device gives it up, unless it has begun to verify and install; whether it has.
+    pub fn stop(&mut self) -> bool {
+        use Phase::{Installing, Reporting, Silent, Verifying};
+        let stops = !matches!(self.phase, Verifying | Installing | Reporting | Silent);
+        self.phase = if stops { Phase::Over } else { self.phase };
+        self.running &= !stops;
+        stops
     }
 
     /// Sets an alarm for a device whose attempt is over.

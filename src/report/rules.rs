@@ -1,10 +1,121 @@
-//! What the campaign's abort rules saw, in sentences.
+//! What the campaign's abort rules saw, in numbers and in sentences.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::human::{counted, percent, thousands};
-use super::summary::{AbortSummary, RuleSummary, Summary};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::human::{counted, thousands};
+use super::summary::Summary;
 use super::text::span;
+use crate::model::{Time, percent};
+use crate::scheduler::state::FailureReason;
+use crate::scheduler::{Highest, RuleOutcome};
+use crate::sim::outcome::{AbortOutcome, Outcome};
+
+/// What an abort rule's stop came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbortSummary {
+    /// Position of the rule in campaign.abort, from 0.
+    pub rule: usize,
+    /// When its condition was first met.
+    pub met_s: f64,
+    /// Devices that had finished by then.
+    pub met_finished: u64,
+    /// Of them, those that had failed.
+    pub met_failed: u64,
+    /// What the rule itself counted by then: so many bad ones, of so many.
+    pub met_bad: u64,
+    pub met_of: u64,
+    /// When it was acted on.
+    pub acted_s: f64,
+    /// Devices that had been pushed by then: exposed to the package.
+    pub exposed: u64,
+    /// Failures after the condition was met, until the end of the run; a device that is tried
+    /// again by hand may fail again.
+    pub overshoot: u64,
+}
+
+/// What an abort rule saw while its campaign was not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSummary {
+    /// What counts as bad: "failed" (all failures), "reported-failed" (those that devices
+    /// report), "rejected" or "timed-out".
+    pub metric: String,
+    /// What it is a share of: "finished", "notified" or "total".
+    pub of: String,
+    /// At this share it is met, once `min_executed` are executed.
+    pub percent: f64,
+    pub min_executed: u64,
+    /// When it was met; null if it never was.
+    pub met_s: Option<f64>,
+    /// The highest share it saw once enough were executed; null if they never were.
+    pub highest: Option<HighestSummary>,
+    /// Most devices that were executed at a time.
+    pub executed: u64,
+    /// Failures at the end that it does not count, by reason.
+    pub not_counted: BTreeMap<String, u64>,
+}
+
+/// The highest share an abort rule saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HighestSummary {
+    /// When it was first reached.
+    pub at_s: f64,
+    /// So many bad ones, of so many.
+    pub bad: u64,
+    pub of: u64,
+}
+
+impl AbortSummary {
+    /// Of all rules that were met.
+    pub fn all(outcome: &Outcome) -> Vec<AbortSummary> {
+        let rules = &outcome.campaign.rules;
+        let of = |abort: &AbortOutcome| AbortSummary::of(abort, &rules[abort.abort.rule]);
+        outcome.campaign.aborts.iter().map(of).collect()
+    }
+
+    fn of(outcome: &AbortOutcome, rule: &RuleOutcome) -> AbortSummary {
+        let abort = &outcome.abort;
+        let (met_bad, met_of) = rule.rule.share(&abort.met_counts);
+        AbortSummary {
+            rule: abort.rule,
+            met_s: abort.met.as_secs_f64(),
+            met_finished: abort.met_counts.finished(),
+            met_failed: abort.met_counts.failed(),
+            met_bad,
+            met_of,
+            acted_s: abort.acted.as_secs_f64(),
+            exposed: abort.acted_counts.notified,
+            overshoot: outcome.overshoot,
+        }
+    }
+}
+
+impl RuleSummary {
+    pub fn of(outcome: &RuleOutcome) -> RuleSummary {
+        let RuleOutcome { rule, met, highest, executed, left_out } = outcome;
+        let reasons = FailureReason::ALL.iter().zip(left_out).filter(|(_, n)| **n > 0);
+        RuleSummary {
+            metric: rule.metric.name().to_owned(),
+            of: rule.denominator.name().to_owned(),
+            percent: f64::from(rule.hundredths) / 100.0,
+            min_executed: rule.min_executed,
+            met_s: met.map(Time::as_secs_f64),
+            highest: highest.map(|Highest { at, bad, of }| HighestSummary {
+                at_s: at.as_secs_f64(),
+                bad,
+                of,
+            }),
+            executed: *executed,
+            not_counted: reasons.map(|(reason, n)| (reason.name().to_owned(), *n)).collect(),
+        }
+    }
+}
 
 /// For rules that were met what came of it, then for the others why they were not.
 pub fn text(summary: &Summary) -> String {

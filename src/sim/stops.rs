@@ -57,10 +57,11 @@ impl Books<'_> {
         if !online || active.flight.attempt.is_silent() {
             return false;
         }
-        let stops = active.flight.attempt.can_stop();
+        let mut stopped = active.flight.attempt.clone();
+        let stops = stopped.stop();
         if stops {
             self.abandon(active);
-            active.flight.attempt.stop();
+            active.flight.attempt = stopped;
             active.presence.set_stage(Stage::Pushed);
             self.hear(active, now, Input::Stopped);
         } else {
