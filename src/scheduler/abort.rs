@@ -114,9 +114,11 @@ impl Counts {
 impl AbortRule {
     /// Whether the rule's condition holds; integers only, so that no rounding decides.
     pub fn is_met(&self, counts: &Counts) -> bool {
-        let (bad, of) = self.share(counts);
-        self.executed(counts) >= self.min_executed.max(1)
-            && u128::from(bad) * 10_000 >= u128::from(of) * u128::from(self.hundredths)
+        self.executed(counts) >= self.min_executed.max(1) && self.is_reached(self.share(counts))
+    }
+
+    fn is_reached(&self, (bad, of): (u64, u64)) -> bool {
+        u128::from(bad) * 10_000 >= u128::from(of) * u128::from(self.hundredths)
     }
 
     /// Devices that came to a bad end, and what they are a share of.
@@ -156,12 +158,12 @@ pub struct Highest {
 }
 
 impl Watch {
-    /// Takes note of the counts after a result.
-    pub fn look(&mut self, rule: &AbortRule, counts: &Counts, at: Time) {
+    /// Takes note of the counts after a result; whether the rule's condition holds.
+    pub fn look(&mut self, rule: &AbortRule, counts: &Counts, at: Time) -> bool {
         let executed = rule.executed(counts);
         self.executed = self.executed.max(executed);
         if executed < rule.min_executed.max(1) {
-            return;
+            return false;
         }
         let (bad, of) = rule.share(counts);
         let is_higher = |highest: &Highest| {
@@ -170,6 +172,7 @@ impl Watch {
         if self.highest.as_ref().is_none_or(is_higher) {
             self.highest = Some(Highest { at, bad, of });
         }
+        rule.is_reached((bad, of))
     }
 
     /// What it came to, with the counts at the end.

@@ -446,8 +446,8 @@ impl Campaign {
         }
         let counts = self.counts;
         for (rule, abort) in self.policy.abort.iter().enumerate() {
-            self.watches[rule].look(abort, &counts, at);
-            if abort.is_met(&counts) && self.aborts.iter().all(|abort| abort.rule != rule) {
+            let is_met = self.watches[rule].look(abort, &counts, at);
+            if is_met && self.aborts.iter().all(|abort| abort.rule != rule) {
                 self.aborts.push(Abort {
                     rule,
                     met: at,

@@ -48,6 +48,7 @@ impl TaskRules {
         TaskRules { policy, alarms: Vec::new() }
     }
 
+    /// The rules as they are now.
     pub fn policy(&self) -> &TaskPolicy {
         &self.policy
     }

@@ -353,7 +353,10 @@ impl Books<'_> {
         if effect == Effect::Late {
             self.tally(cohort).late_reports += 1;
         }
-        self.note(active, now, trace::event(input, effect));
+        // A device that is to stop is told so once it is there.
+        if effect != Effect::AskToStop {
+            self.note(active, now, trace::event(input));
+        }
         effect
     }
 

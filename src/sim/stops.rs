@@ -57,6 +57,7 @@ impl Books<'_> {
         if !online || active.flight.attempt.is_silent() {
             return false;
         }
+        self.note(active, now, "is told to stop");
         let mut stopped = active.flight.attempt.clone();
         let stops = stopped.stop();
         if stops {

@@ -1,8 +1,8 @@
 //! The log of one named device: every event and every change of state, at its exact time.
 
 use crate::model::{DeviceId, Time};
+use crate::scheduler::Input;
 use crate::scheduler::state::TaskState;
-use crate::scheduler::{Effect, Input};
 
 /// Something that happened to the traced device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,9 @@ impl Tracer {
     }
 }
 
-/// What the log calls an input to the task that had this effect.
-pub fn event(input: Input, effect: Effect) -> &'static str {
+/// What the log calls an input to the task.
+pub fn event(input: Input) -> &'static str {
     match input {
-        _ if effect == Effect::AskToStop => "is told to stop",
         Input::Pushed => "pushed",
         Input::Released => "user agreed",
         Input::Refused => "refused",
