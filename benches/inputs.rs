@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use fleetstorm::model::{Span, Time};
 use fleetstorm::scheduler::state::FailureReason;
-use fleetstorm::scheduler::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
+use fleetstorm::scheduler::{Effect, Input, Retry, Task, TaskPolicy, TaskRules, TimeoutFrom};
 use serde_json::json;
 
 /// An upgrade as a device reports it.
@@ -29,10 +29,12 @@ fn main() {
     let (tasks, rounds) = (number(0, 1_000_000), number(1, 5));
     let policy = TaskPolicy {
         step: None,
+        asks_to_stop: false,
         timeout: Some(Span::secs(3_600)),
         timeout_from: TimeoutFrom::FirstProgress,
         retry: Some(Retry { count: 2, interval: Span::secs(60), needs_permit: true }),
     };
+    let mut rules = TaskRules::new(policy);
     let order = shuffled(tasks);
     let mut best = f64::INFINITY;
     let mut worst: f64 = 0.0;
@@ -45,7 +47,8 @@ fn main() {
             for (at, &task) in order.iter().enumerate() {
                 let fails = step == 3 && at % 20 == 0;
                 let input = if fails { Input::Failed(FailureReason::Download) } else { *input };
-                let effect = list[task as usize].handle(now, input, &policy);
+                let task = rules.of(&mut list[task as usize], task);
+                let effect = task.handle(now, input);
                 retries += u64::from(matches!(effect, Effect::RetryAt(_)));
             }
         }

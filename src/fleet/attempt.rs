@@ -216,6 +216,15 @@ impl Attempt {
         }
     }
 
+    /// The device gives it up, unless it has begun to verify and install; whether it has.
+    pub fn stop(&mut self) -> bool {
+        use Phase::{Installing, Reporting, Silent, Verifying};
+        let stops = !matches!(self.phase, Verifying | Installing | Reporting | Silent);
+        self.phase = if stops { Phase::Over } else { self.phase };
+        self.running &= !stops;
+        stops
+    }
+
     /// Sets an alarm for a device whose attempt is over.
     pub fn rest(&mut self, until: Time) {
         assert!(self.phase == Phase::Over, "only a finished attempt rests");

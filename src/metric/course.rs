@@ -93,8 +93,9 @@ pub const COURSE: &[Metric] = &[
     ),
     whole(
         ("overshoot.count", Nothing, RULE),
-        ("devices", Lower, Count),
-        "Devices that failed after an abort rule's condition was met; 0 without an abort.",
+        ("failures", Lower, Count),
+        "Failures after an abort rule's condition was met; a device that is tried again by hand \
+             may fail again. 0 without an abort.",
         |look, query| n(abort(look, query).map_or(0, |abort| abort.overshoot)),
     ),
     whole(
@@ -148,5 +149,5 @@ fn halt(look: &Look, query: &Query) -> Option<(Time, Time)> {
 }
 
 fn since_activation(look: &Look, at: Option<Time>) -> Value {
-    reached(at.map(|at| at.since(look.package.campaign.activated)))
+    reached(at.map(|at| at.since(look.package.campaign.counted_from())))
 }

@@ -1,10 +1,12 @@
 //! Nouns everything else is written in: instants, spans, ids, quantities with units.
 
+mod count;
 mod measure;
 mod quantity;
 mod share;
 mod time;
 
+pub use count::{left, take};
 pub use measure::Better;
 pub use quantity::{BitRate, Bytes, EventRate};
 pub use share::{apportion, percent};

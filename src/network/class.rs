@@ -1,7 +1,7 @@
 //! Downloads that go on at one speed: those over the same links at about the same rate of their
 //! own.
 
-use crate::model::{Span, Time};
+use crate::model::{Span, Time, take};
 
 use super::monotone::Monotone;
 
@@ -80,8 +80,8 @@ impl<T: Copy> Class<T> {
     /// A download has ended or was interrupted.
     #[inline(always)]
     pub fn leave(&mut self, rate: u64) {
-        self.count -= 1;
-        self.rates -= rate;
+        take(&mut self.count, 1);
+        take(&mut self.rates, rate);
     }
 
     /// Says that the download ends at `mark`, as [`Class::join`] returned it.

@@ -1,5 +1,7 @@
 //! A priority queue whose keys never go back.
 
+use crate::model::take;
+
 /// Values by key; no key may lie below the last one taken.
 ///
 /// # Model
@@ -74,7 +76,7 @@ impl<T: Copy> Monotone<T> {
         if self.buckets[0].is_empty() {
             self.advance(key);
         }
-        self.len -= 1;
+        take(&mut self.len, 1);
         let taken = self.buckets[0].pop();
         self.least = (!self.buckets[0].is_empty()).then_some(key);
         taken

@@ -1,5 +1,7 @@
 //! Max-min fair rates over several links.
 
+use crate::model::take;
+
 /// Downloads over the same links at about the same rate of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
@@ -120,7 +122,7 @@ impl Shares {
         self.speeds[at] = (level / own_rate(demand)).min(1.0);
         for link in &self.paths[demand.path as usize] {
             let link = *link as usize;
-            self.growing[link] -= demand.count;
+            take(&mut self.growing[link], demand.count);
             self.left[link] = (self.left[link] - level * demand.count as f64).max(0.0);
         }
     }

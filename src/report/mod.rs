@@ -8,6 +8,7 @@ pub mod manifest;
 mod markdown;
 mod numbers;
 mod reference;
+mod rules;
 #[cfg(test)]
 mod sample;
 pub mod summary;

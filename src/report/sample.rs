@@ -35,8 +35,9 @@ fn campaign() -> CampaignOutcome {
         log: Vec::new(),
         steps_left: Vec::new(),
         aborts: Vec::new(),
-        activated: Time::ZERO,
+        activated: Some(Time::ZERO),
         exposed: 1000,
+        rules: Vec::new(),
         tags: Vec::new(),
         name: "gateway 4.1 -> 4.2".into(),
         device_status: None,
@@ -118,6 +119,7 @@ pub fn two_cohorts() -> Outcome {
         devices: DeviceCounts { targeted: 1000, updated: 900, failed: 50, canceled: 5, open: 45 },
         ended: Ended::Until,
         end: Time(7_200_000_000),
+        under_way: 0,
         series: Series {
             times: vec![Time::ZERO, Time(1_500_000), Time(7_200_000_000)],
             rows: [rows_at(0), rows_at(1), rows_at(1)].concat(),
@@ -147,6 +149,7 @@ pub fn empty() -> Outcome {
         devices: DeviceCounts::default(),
         ended: Ended::AllFinal,
         end: Time::ZERO,
+        under_way: 0,
         cohorts: vec![CohortOutcome { name, devices: 7, tally }],
         series: Series {
             times: vec![Time::ZERO],

@@ -7,15 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::{Counters, Metrics};
 use super::reference::ReferenceSummary;
+use super::rules::{AbortSummary, RuleSummary};
 use super::traffic::TrafficSummary;
 use super::{folder_of, whole_fleet};
-use crate::model::Span;
+use crate::model::{Span, Time};
 use crate::scenario::file::{DEFAULT_MODULE, Scenario};
 use crate::scheduler::state::{DeviceStatus, FailureReason, TaskState};
 use crate::scheduler::{Entry, Verification};
-use crate::sim::outcome::{
-    AbortOutcome, CohortOutcome, DeviceCounts, Ended, LatencyKind, Outcome, Tally,
-};
+use crate::sim::outcome::{CohortOutcome, DeviceCounts, Ended, LatencyKind, Outcome, Tally};
 use crate::stats::Latency;
 
 /// Version of the summary's format.
@@ -39,6 +38,9 @@ pub struct Summary {
     pub ended: String,
     /// False if the run was interrupted: the numbers are those of a partial run.
     pub complete: bool,
+    /// Tasks that were final at the end while their device still went about them: it may install
+    /// the package after all.
+    pub under_way: u64,
     /// From the campaign's activation to the end of the run, in seconds.
     pub end_s: f64,
     /// From the beginning of the run to the campaign's activation, in seconds; null if it never
@@ -53,6 +55,9 @@ pub struct Summary {
     pub steps_left: Vec<String>,
     /// What came of the abort rules that were met.
     pub aborts: Vec<AbortSummary>,
+    /// What each abort rule saw, met or not, in the order of campaign.abort.
+    #[serde(default)]
+    pub abort_rules: Vec<RuleSummary>,
     /// What a verify campaign makes of the package: "verified", "failed" or, with tasks
     /// open, "needed"; null if the campaign verifies nothing.
     pub verification: Option<String>,
@@ -145,26 +150,6 @@ pub struct LogSummary {
     pub status: String,
     /// Why it was refused and changed nothing; null if it was not.
     pub refused: Option<String>,
-}
-
-/// What an abort rule's stop came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AbortSummary {
-    /// Position of the rule in campaign.abort, from 0.
-    pub rule: usize,
-    /// When its condition was first met.
-    pub met_s: f64,
-    /// Devices that had finished by then.
-    pub met_finished: u64,
-    /// Of them, those that had failed.
-    pub met_failed: u64,
-    /// When it was acted on.
-    pub acted_s: f64,
-    /// Devices that had been pushed by then: exposed to the package.
-    pub exposed: u64,
-    /// Devices that failed after that, until the end of the run.
-    pub overshoot: u64,
 }
 
 /// Handled events by kind.
@@ -292,11 +277,9 @@ impl Summary {
             seed: scenario.run.seed,
             ended: outcome.ended.name().to_owned(),
             complete: outcome.ended != Ended::Interrupted,
-            end_s: outcome.end.since(outcome.campaign.activated).as_secs_f64(),
-            activated_s: outcome
-                .campaign
-                .was_activated()
-                .then(|| outcome.campaign.activated.as_secs_f64()),
+            under_way: outcome.under_way,
+            end_s: outcome.end.since(outcome.campaign.counted_from()).as_secs_f64(),
+            activated_s: outcome.campaign.activated.map(Time::as_secs_f64),
             events: EventSummary {
                 flips: events.flips,
                 pushes: events.pushes,
@@ -307,7 +290,8 @@ impl Summary {
             campaign_status: outcome.campaign.status.name().to_owned(),
             campaign_log: outcome.campaign.log.iter().map(LogSummary::of).collect(),
             steps_left: outcome.campaign.steps_left.iter().map(|s| (*s).to_owned()).collect(),
-            aborts: outcome.campaign.aborts.iter().map(AbortSummary::of).collect(),
+            aborts: AbortSummary::all(outcome),
+            abort_rules: outcome.campaign.rules.iter().map(RuleSummary::of).collect(),
             verification: scenario.campaign.verify.then(|| verification(outcome).name().to_owned()),
             tags: outcome.campaign.tags.iter().cloned().collect(),
             devices: DevicesSummary::of(outcome),
@@ -432,21 +416,6 @@ impl LogSummary {
             what: entry.what.to_owned(),
             status: entry.status.name().to_owned(),
             refused: entry.refused.as_ref().map(ToString::to_string),
-        }
-    }
-}
-
-impl AbortSummary {
-    fn of(outcome: &AbortOutcome) -> AbortSummary {
-        let abort = &outcome.abort;
-        AbortSummary {
-            rule: abort.rule,
-            met_s: abort.met.as_secs_f64(),
-            met_finished: abort.met_counts.finished(),
-            met_failed: abort.met_counts.failed(),
-            acted_s: abort.acted.as_secs_f64(),
-            exposed: abort.acted_counts.notified,
-            overshoot: outcome.overshoot,
         }
     }
 }

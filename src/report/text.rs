@@ -34,7 +34,7 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
         sections.push(failures(&summary.fleet));
     }
     let nothing = summary.campaign_log.is_empty()
-        && summary.aborts.is_empty()
+        && summary.abort_rules.is_empty()
         && summary.steps_left.is_empty();
     if !nothing {
         sections.push(course(summary));
@@ -106,6 +106,10 @@ pub fn why_ended(summary: &Summary) -> String {
     let open = summary.fleet.conservation.open;
     match summary.ended.as_str() {
         "all-final" => format!("every task is final {end}"),
+        "until" if open == 0 => format!(
+            "run.until was reached {end} with {} under way whose task is final",
+            counted(summary.under_way, "installation")
+        ),
         "until" => {
             format!("run.until was reached {end} with {} still open", counted(open, "task"))
         }
@@ -321,21 +325,7 @@ fn course(summary: &Summary) -> String {
         let left = summary.steps_left.join(", ");
         let _ = writeln!(text, "  not done, as their time or condition did not come: {left}");
     }
-    for abort in &summary.aborts {
-        let _ = writeln!(
-            text,
-            "Abort rule {} was met after {}, with {} of {} finished failed.\n\
-             It was acted on after {}: {} exposed, {} failed afterwards.",
-            abort.rule + 1,
-            span(abort.met_s),
-            thousands(abort.met_failed),
-            thousands(abort.met_finished),
-            span(abort.acted_s),
-            counted(abort.exposed, "device"),
-            thousands(abort.overshoot),
-        );
-    }
-    text
+    text + &super::rules::text(summary)
 }
 
 fn foot(effort: &Effort) -> String {

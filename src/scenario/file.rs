@@ -15,8 +15,8 @@ use super::law::Law;
 use super::moments::Moment;
 use super::profile::Profile;
 use super::rules::{
-    AbortRule, Conflict, Dynamic, ModuleOrder, NotStarted, Order, RateFrom, Reached, Stages, Step,
-    TimeoutFrom, Window,
+    AbortRule, Cancel, Conflict, Dynamic, FailedCounts, ModuleOrder, NotStarted, Order, RateFrom,
+    Reached, Stages, Step, TimeoutFrom, Window,
 };
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
@@ -220,6 +220,12 @@ pub struct Campaign {
     /// What stops it when too many devices come to a bad end; the first rule that is met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub abort: Vec<AbortRule>,
+    /// What the metric "failed" of its abort rules counts.
+    #[serde(default)]
+    pub failed_counts: FailedCounts,
+    /// What a cancel makes of a task that its device goes about.
+    #[serde(default)]
+    pub cancel: Cancel,
     /// A task fails this long after its first progress report ("1 min" to "1440 min"); none: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,

@@ -209,15 +209,39 @@ pub struct AbortRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AbortMetric {
-    /// Failed, other than by refusal or timeout.
+    /// All failures; with `failed_counts = "reported"` only those.
     #[default]
     Failed,
     /// Refused by the device or its user.
     Rejected,
     /// Failed by timeout.
     TimedOut,
-    /// All of these.
+    /// All failures.
     All,
+}
+
+/// What `failed` stands for in abort rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailedCounts {
+    /// All failures, as everywhere else.
+    #[default]
+    All,
+    /// Only what devices report: a failure code, or another version than the target; neither
+    /// timeouts nor refusals.
+    Reported,
+}
+
+/// What a cancel makes of a task that its device goes about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cancel {
+    /// It is canceled at once; what the device does goes on, and is reported in vain.
+    #[default]
+    AtOnce,
+    /// The device is asked, at its next poll or when it is back. If it still downloads, it stops
+    /// and the task is canceled; if it verifies or installs already, it goes on.
+    AsksDevice,
 }
 
 /// What the percentage of an abort rule is of.

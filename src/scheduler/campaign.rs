@@ -1,8 +1,8 @@
 //! A campaign's life: from the draft to its end, under an operator's hands (section 3).
 
-use crate::model::{DeviceId, Span, Time};
+use crate::model::{DeviceId, Span, Time, left, take};
 
-use super::abort::{Abort, AbortAction, AbortRule, Counts};
+use super::abort::{Abort, AbortAction, AbortRule, Counts, RuleOutcome, Watch};
 use super::dispatch::{Dispatcher, FleetView, Lane, Ready};
 use super::limiter::RateChange;
 use super::stages::Stages;
@@ -197,6 +197,12 @@ pub struct Campaign {
     /// Another dynamic campaign of its package is active.
     rivaled: bool,
     aborts: Vec<Abort>,
+    /// By abort rule.
+    watches: Vec<Watch>,
+    /// Failures heard of; those of devices that are tried again by hand stay in it.
+    failures: u64,
+    /// When it became active.
+    activated: Option<Time>,
     orders: Vec<Order>,
     log: Vec<Entry>,
 }
@@ -214,8 +220,12 @@ impl Campaign {
             (false, Time::ZERO) => CampaignStatus::Active,
             (false, _) => CampaignStatus::Scheduled,
         };
+        let activated = (status == CampaignStatus::Active).then_some(Time::ZERO);
         let mut campaign = Campaign {
             status,
+            watches: vec![Watch::default(); policy.abort.len()],
+            failures: 0,
+            activated,
             policy,
             dispatcher,
             stages,
@@ -236,6 +246,7 @@ impl Campaign {
     pub fn not_begun(mut self) -> Campaign {
         if self.status == CampaignStatus::Active {
             self.status = CampaignStatus::Scheduled;
+            self.activated = None;
         }
         self
     }
@@ -266,7 +277,7 @@ impl Campaign {
     /// R10: devices that had failed for these reasons are tried again.
     pub fn take_back(&mut self, reopened: &[(DeviceId, FailureReason)]) {
         for (device, reason) in reopened {
-            self.counts.failures[*reason as usize] -= 1;
+            take(&mut self.counts.failures[*reason as usize], 1);
             self.stages.take_back(*device);
         }
     }
@@ -312,6 +323,26 @@ impl Campaign {
     /// What the rules that were met came to; each is met once.
     pub fn aborts(&self) -> &[Abort] {
         &self.aborts
+    }
+
+    /// Failures after the rule was met. A device that is tried again by hand may fail again.
+    pub fn overshoot(&self, abort: &Abort) -> u64 {
+        left(self.failures, abort.met_failures)
+    }
+
+    /// What each abort rule has seen.
+    pub fn rules(&self) -> Vec<RuleOutcome> {
+        let rules = self.policy.abort.iter().zip(&self.watches).enumerate();
+        let outcome = |(at, (rule, watch)): (usize, (&AbortRule, &Watch))| {
+            let met = self.aborts.iter().find(|abort| abort.rule == at).map(|abort| abort.met);
+            watch.outcome(rule, met, &self.counts)
+        };
+        rules.map(outcome).collect()
+    }
+
+    /// When it became active, if it has.
+    pub fn activated(&self) -> Option<Time> {
+        self.activated
     }
 
     /// What was done to it, in order.
@@ -371,6 +402,7 @@ impl Campaign {
         }
         if self.status == CampaignStatus::Scheduled && self.policy.start <= now {
             self.enter(CampaignStatus::Active, now, "start");
+            self.activated = Some(now);
             self.orders.push(Order::Activate);
         }
         if !self.status.is_over() && self.status != CampaignStatus::Draft {
@@ -388,7 +420,10 @@ impl Campaign {
         for result in results {
             match result.state {
                 TaskState::Succeeded => self.counts.succeeded += 1,
-                TaskState::Failed(reason) => self.counts.failures[reason as usize] += 1,
+                TaskState::Failed(reason) => {
+                    self.counts.failures[reason as usize] += 1;
+                    self.failures += 1;
+                }
                 state => unreachable!("{} is no result", state.name()),
             }
             let too_many_errors = self.stages.hear(result.device, result.state);
@@ -411,10 +446,16 @@ impl Campaign {
         }
         let counts = self.counts;
         for (rule, abort) in self.policy.abort.iter().enumerate() {
-            if abort.is_met(&counts) && self.aborts.iter().all(|abort| abort.rule != rule) {
-                let acted = Time::NEVER;
-                let (met_counts, acted_counts) = (counts, counts);
-                self.aborts.push(Abort { rule, met: at, met_counts, acted, acted_counts });
+            let is_met = self.watches[rule].look(abort, &counts, at);
+            if is_met && self.aborts.iter().all(|abort| abort.rule != rule) {
+                self.aborts.push(Abort {
+                    rule,
+                    met: at,
+                    met_counts: counts,
+                    met_failures: self.failures,
+                    acted: Time::NEVER,
+                    acted_counts: counts,
+                });
             }
         }
     }
@@ -448,9 +489,14 @@ impl Campaign {
     /// If it is not allowed; then nothing changes but the log.
     pub fn handle(&mut self, now: Time, action: Action) -> Result<(), CampaignError> {
         let what = action.name();
+        let is_activation = action == Action::Activate;
         let result = self.try_to(now, action);
         let refused = result.clone().err();
         self.log.push(Entry { at: now, what, status: self.status, refused });
+        if is_activation && result.is_ok() {
+            // It may start at once, which comes after in the log.
+            self.advance(now);
+        }
         result
     }
 
@@ -459,6 +505,7 @@ impl Campaign {
             Action::Edit(policy) => {
                 self.allow(self.status == CampaignStatus::Draft)?;
                 self.policy = *policy;
+                self.watches = vec![Watch::default(); self.policy.abort.len()];
                 self.orders.push(Order::SetPolicy(self.policy.task));
             }
             Action::Delete => {
@@ -472,7 +519,6 @@ impl Campaign {
                     return Err(CampaignError::DynamicExists);
                 }
                 self.status = CampaignStatus::Scheduled;
-                self.advance(now);
             }
             Action::Suspend => {
                 self.support(self.policy.can_suspend)?;

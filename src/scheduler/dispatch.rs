@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::model::{DeviceId, Time};
+use crate::model::{DeviceId, Time, take};
 
 use super::limiter::Limiter;
 use super::openings::Openings;
@@ -334,7 +334,7 @@ impl Dispatcher {
                 let at = limiter.take(from);
                 if !ready.again {
                     limiter.notified(at);
-                    *slots -= 1;
+                    take(slots, 1);
                 }
                 fleet.take(Turn::Ready { ready, at });
                 return true;
@@ -359,7 +359,7 @@ impl Dispatcher {
             OfflineTurn::WhenOnline | OfflineTurn::StoreAndForward => {
                 let at = limiter.take(from);
                 limiter.notified(at);
-                *slots -= 1;
+                take(slots, 1);
                 Turn::List { device, at, online }
             }
         });
@@ -374,7 +374,7 @@ fn is_passed_over(passed_over: &mut BTreeMap<DeviceId, u32>, device: DeviceId) -
         return false;
     }
     let Some(turns) = passed_over.get_mut(&device) else { return false };
-    *turns -= 1;
+    take(turns, 1);
     if *turns == 0 {
         passed_over.remove(&device);
     }

@@ -15,8 +15,11 @@ mod selection;
 mod stages;
 pub mod state;
 mod task;
+mod tasked;
 
-pub use abort::{Abort, AbortAction, AbortMetric, AbortRule, Counts, Denominator};
+pub use abort::{
+    Abort, AbortAction, AbortMetric, AbortRule, Counts, Denominator, Highest, RuleOutcome,
+};
 pub use campaign::{
     Action, Campaign, CampaignPolicy, Entry, NotStarted, Order, StateSet, TaskResult,
 };
@@ -31,4 +34,5 @@ pub use registry::{
 };
 pub use selection::{DeviceList, Selection, percentage_cut};
 pub use stages::{Group, GroupDenominator, GroupOf, Groups, Stages, cumulative_sizes};
-pub use task::{Effect, Input, Retry, StepTimer, Task, TaskPolicy, TimeoutFrom};
+pub use task::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
+pub use tasked::{TaskRules, Tasked};

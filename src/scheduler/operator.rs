@@ -71,21 +71,17 @@ impl Timeline {
         self.steps.iter().map(at).min().unwrap_or(Time::NEVER)
     }
 
-    /// Does what is due at `now`, each step once; refusals are in the campaign's log.
-    pub fn apply(&mut self, now: Time, campaign: &mut Campaign) {
-        let mut at = 0;
-        while at < self.steps.len() {
-            let due = match self.steps[at].0 {
-                Trigger::At(time) => time <= now,
-                Trigger::When { count, above } => count.of(campaign.counts()) > above,
-            };
-            if due {
-                let (_, action) = self.steps.remove(at);
-                // A refusal stands in the log.
-                let _ = campaign.handle(now, action);
-            } else {
-                at += 1;
-            }
-        }
+    /// Does the first step that is due at `now`, for good; a refusal is in the campaign's log.
+    /// Returns whether there was one: then there may be another, once the campaign's orders are
+    /// carried out.
+    pub fn act(&mut self, now: Time, campaign: &mut Campaign) -> bool {
+        let is_due = |(trigger, _): &(Trigger, Action)| match trigger {
+            Trigger::At(time) => *time <= now,
+            Trigger::When { count, above } => count.of(campaign.counts()) > *above,
+        };
+        let Some(at) = self.steps.iter().position(is_due) else { return false };
+        let (_, action) = self.steps.remove(at);
+        let _ = campaign.handle(now, action);
+        true
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DeviceId, Time};
+use crate::model::{DeviceId, Time, take};
 
 use super::state::TaskState;
 
@@ -104,7 +104,7 @@ impl Groups {
     /// A failed device of a group is tried again.
     fn take_back(&mut self, device: DeviceId) {
         if let Some(at) = self.of.group(device) {
-            self.groups[at].failed -= 1;
+            take(&mut self.groups[at].failed, 1);
         }
     }
 

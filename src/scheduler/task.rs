@@ -5,18 +5,21 @@ use crate::model::{Span, Time};
 use super::state::{FailureReason, QueueCause, TaskState};
 
 /// One module of one device in one campaign.
+///
+/// # Invariants
+/// It changes through [`super::TaskRules`] alone, which keeps what is apart from it in step.
 // Packed, so that it ends without padding: with its neighbours it fills a cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, packed(4))]
 pub struct Task {
     first_pushed: Time,
-    /// When the timeout strikes, if it is running.
-    deadline: Time,
-    state: TaskState,
+    /// The earliest of its alarms: the timeout's, if it is running, and those apart from it.
+    pub(super) deadline: Time,
+    pub(super) state: TaskState,
     /// Number of the current attempt, from 1; 0 before the first push.
     attempt: u8,
     /// Greatest progress reported in the current attempt.
-    percent: u8,
+    pub(super) percent: u8,
 }
 
 /// Rules a campaign sets for its tasks.
@@ -26,54 +29,12 @@ pub struct TaskPolicy {
     /// What the timeout runs from (R25).
     pub timeout_from: TimeoutFrom,
     /// No report may bring the task further for so long, from its first progress on; besides,
-    /// the timeout holds (R25). See [`StepTimer`].
+    /// the timeout holds (R25).
     pub step: Option<Span>,
     pub retry: Option<Retry>,
-}
-
-/// Bounds each step of a task, beside its timeout (R25); apart from the task, since few
-/// campaigns want it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StepTimer {
-    /// When the timeout strikes, whatever the steps.
-    bound: Time,
-}
-
-impl Default for StepTimer {
-    fn default() -> StepTimer {
-        StepTimer { bound: Time::NEVER }
-    }
-}
-
-impl StepTimer {
-    /// [`Task::handle`] of a task whose policy has a timer for steps.
-    pub fn handle(
-        &mut self,
-        task: &mut Task,
-        now: Time,
-        input: Input,
-        policy: &TaskPolicy,
-    ) -> Effect {
-        let step = policy.step.expect("a timer for steps");
-        let before = (task.state, task.percent);
-        if let TaskState::Queued(_) = task.state {
-            self.bound = Time::NEVER;
-        }
-        let effect = task.handle(now, input, policy);
-        if task.state.is_final() {
-            return effect;
-        }
-        if self.bound.is_never() && policy.timeout.is_some() {
-            self.bound = task.deadline;
-        }
-        // A failed attempt is no step; the next begins with the next progress.
-        if let Effect::RetryAt(_) = effect {
-            task.deadline = self.bound;
-        } else if task.state.is_in_progress() && before != (task.state, task.percent) {
-            task.deadline = self.bound.min(now + step);
-        }
-        effect
-    }
+    /// A device that goes about a task is asked whether it stops before the task is canceled
+    /// (R7, R8); else the task is canceled at once.
+    pub asks_to_stop: bool,
 }
 
 /// What a timeout runs from (R25); nothing restarts it.
@@ -125,6 +86,10 @@ pub enum Input {
     Deadline,
     /// The device reconnected.
     Connected,
+    /// The device was asked to stop, and has.
+    Stopped,
+    /// The device was asked to stop, and goes on: it cannot stop any more.
+    GoesOn,
 }
 
 /// What an input asks for, beyond the new state.
@@ -135,6 +100,9 @@ pub enum Effect {
     RetryAt(Time),
     /// Send the offer again.
     Repush,
+    /// The device can be told to stop now, if it is there: it answers with [`Input::Stopped`] or
+    /// [`Input::GoesOn`].
+    AskToStop,
     /// The report came after the task was final; it is counted and changes nothing.
     Late,
 }
@@ -179,12 +147,9 @@ impl Task {
         self.deadline
     }
 
-    /// Takes note of what happened at `now`.
-    ///
-    /// # Invariants
-    /// No input leaves a final state.
+    /// Takes note of what happened at `now`, where nothing is apart from the task.
     #[inline(always)]
-    pub fn handle(&mut self, now: Time, input: Input, policy: &TaskPolicy) -> Effect {
+    pub(super) fn handle(&mut self, now: Time, input: Input, policy: &TaskPolicy) -> Effect {
         if self.state.is_final() {
             return match input {
                 Input::Connected | Input::Deadline => Effect::Nothing,
@@ -247,7 +212,8 @@ impl Task {
             Input::Deadline => Effect::Nothing,
             // R18: an offer that nothing came of is sent again.
             Input::Connected if self.state == TaskState::Notified => Effect::Repush,
-            Input::Connected => Effect::Nothing,
+            Input::Connected | Input::GoesOn => Effect::Nothing,
+            Input::Stopped => self.finish(TaskState::Canceled),
         }
     }
 
@@ -284,20 +250,14 @@ impl Task {
         }
     }
 
-    /// Ends it from outside, as the campaign's operator or a rule wants (R4, R5, R8).
-    ///
-    /// # Panics
-    /// If it is final already.
-    pub fn end(&mut self, to: TaskState) {
+    /// See [`super::Tasked::end`].
+    pub(super) fn end(&mut self, to: TaskState) {
         assert!(!self.state.is_final() && to.is_final(), "a final state is never left");
         self.finish(to);
     }
 
-    /// Queues a failed task once more (R10); its attempts are counted on.
-    ///
-    /// # Panics
-    /// If it has not failed.
-    pub fn requeue(&mut self) {
+    /// See [`super::Tasked::requeue`].
+    pub(super) fn requeue(&mut self) {
         assert!(matches!(self.state, TaskState::Failed(_)), "only a failed task is tried again");
         self.state = TaskState::Queued(QueueCause::RateLimited);
         self.percent = 0;

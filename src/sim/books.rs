@@ -1,9 +1,9 @@
 //! What a shard keeps account of: its future, and what became of its devices so far.
 
 use crate::fleet::{Presence, Stage};
-use crate::model::{CohortId, DeviceId, Time};
+use crate::model::{CohortId, DeviceId, Time, take};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
-use crate::scheduler::{Ready, StepTimer, TaskPolicy, TaskResult};
+use crate::scheduler::{Ready, TaskResult, TaskRules};
 use crate::stats::Minutes;
 
 use super::calendar::{Calendar, Entering, Entry, Kind};
@@ -45,10 +45,10 @@ pub struct Books<'w> {
     pub ended: u64,
     /// Of the pushed tasks, those that were pushed before and had failed (R10).
     pub restarted: u64,
-    /// Rules for tasks, as far as they can change.
-    pub policy: TaskPolicy,
-    /// By flight, where the policy has a timer for steps.
-    pub step_timers: Vec<StepTimer>,
+    /// Tasks that are final while their device still goes about them.
+    pub under_way: u64,
+    /// Rules for tasks, as far as they can change; a task's place is its flight.
+    pub rules: TaskRules,
     /// Whether somebody wants to know of each result.
     pub wants_results: bool,
     pub trace: Tracer,
@@ -84,8 +84,8 @@ impl<'w> Books<'w> {
             started: 0,
             ended: 0,
             restarted: 0,
-            policy: world.policy,
-            step_timers: Vec::new(),
+            under_way: 0,
+            rules: TaskRules::new(world.policy),
             wants_results: false,
             trace: Tracer::new(None),
             activated: Time::ZERO,
@@ -123,9 +123,9 @@ impl<'w> Books<'w> {
     #[inline(always)]
     pub fn moved(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
         let states = &mut self.tally(cohort).states;
-        states[from.index()] -= 1;
+        take(&mut states[from.index()], 1);
         states[to.index()] += 1;
-        self.open -= u64::from(to.is_final());
+        take(&mut self.open, u64::from(to.is_final()));
     }
 
     #[inline(always)]

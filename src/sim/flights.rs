@@ -1,9 +1,9 @@
 //! Tasks under way: what devices report, and what the scheduler makes of it.
 
 use crate::fleet::{Attempt, Luck, Polling, Presence, Report, Stage, Verdict};
-use crate::model::{CohortId, DeviceId, Span, Time};
+use crate::model::{CohortId, DeviceId, Span, Time, take};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
-use crate::scheduler::{Effect, Input, StepTimer, Task, TaskResult};
+use crate::scheduler::{Effect, Input, Task, TaskResult, Tasked};
 
 use super::books::Books;
 use super::calendar::{Entry, Kind};
@@ -37,6 +37,19 @@ impl Active<'_> {
         matches!(self.flight.task.state(), TaskState::Queued(_))
     }
 
+    /// Its task is final, and the device still goes about it; one that is gone for good, and has
+    /// nothing left to do by itself, does not.
+    pub fn is_under_way(&self) -> bool {
+        let Flight { attempt, task, .. } = &*self.flight;
+        task.state().is_final() && !attempt.is_over() && !self.is_stranded()
+    }
+
+    /// The device waits for the network, and is gone for good.
+    pub fn is_stranded(&self) -> bool {
+        let is_gone = !self.presence.online() && self.presence.until().is_never();
+        is_gone && self.flight.attempt.due().is_never()
+    }
+
     /// When its next timer is due.
     pub fn due(&self) -> Time {
         let Flight { attempt, task, .. } = &*self.flight;
@@ -66,11 +79,8 @@ impl Books<'_> {
         let world = self.world;
         let cohort = active.cohort();
         let before = active.flight.task.state();
-        active.flight.task.handle(now, Input::Pushed, &self.policy);
+        self.tasked(active).handle(now, Input::Pushed);
         let number = active.flight.task.attempt();
-        if number == 1 && self.policy.step.is_some() {
-            self.start_steps(active.index);
-        }
         let after = active.flight.task.state();
         let luck = active.luck(world);
         let version = active.flight.attempt.version;
@@ -109,12 +119,10 @@ impl Books<'_> {
         }
     }
 
-    /// The flight's task has no step yet.
-    #[cold]
-    fn start_steps(&mut self, flight: u32) {
-        let flights = self.step_timers.len().max(flight as usize + 1);
-        self.step_timers.resize(flights, StepTimer::default());
-        self.step_timers[flight as usize] = StepTimer::default();
+    /// The flight's task, to be changed.
+    #[inline(always)]
+    pub fn tasked<'a>(&'a mut self, active: &'a mut Active) -> Tasked<'a> {
+        self.rules.of(&mut active.flight.task, active.index)
     }
 
     /// Handles the device's timers before `end`, in order; with equal times the attempt comes
@@ -136,8 +144,7 @@ impl Books<'_> {
             let fate = if attempt == due {
                 self.step_attempt(active, due)
             } else if network == due {
-                self.flip_active(active, due);
-                Fate::GoesOn
+                self.flip_active(active, due)
             } else {
                 self.strike_deadline(active, due)
             };
@@ -149,7 +156,7 @@ impl Books<'_> {
 
     /// The device comes online or goes offline.
     #[inline(never)]
-    fn flip_active(&mut self, active: &mut Active, now: Time) {
+    fn flip_active(&mut self, active: &mut Active, now: Time) -> Fate {
         let world = self.world;
         let cohort = active.cohort();
         let memo = self.memos.of(active.flight.slot);
@@ -185,6 +192,7 @@ impl Books<'_> {
             (Stage::Pushed, true) => {
                 self.note(active, now, "online");
                 self.reconnect(active, now);
+                return self.fate(active);
             }
             (Stage::Pushed, false) if self.stays_awake(active, now) => {}
             (Stage::Pushed, false) => {
@@ -192,16 +200,18 @@ impl Books<'_> {
                 self.count_waste(active, now);
                 active.flight.attempt.disconnected(now);
                 self.note(active, now, "offline");
+                self.note_strand(active);
             }
             (Stage::Idle | Stage::Waiting, _) | (Stage::Ready, true) => {
                 unreachable!("state and stage agree")
             }
         }
+        Fate::GoesOn
     }
 
     /// Whether only its sleep cycle would take the device off the network.
     #[inline(always)]
-    fn stays_awake(&self, active: &Active, now: Time) -> bool {
+    pub fn stays_awake(&self, active: &Active, now: Time) -> bool {
         let cohort = self.world.cohort(active.cohort());
         let reach = cohort.reach.as_ref();
         reach.is_some_and(|r| r.only_sleeps(now, active.device, cohort, &self.world.streams))
@@ -210,13 +220,15 @@ impl Books<'_> {
     fn reconnect(&mut self, active: &mut Active, now: Time) {
         let world = self.world;
         let luck = active.luck(world);
-        let Flight { attempt, task, .. } = &mut *active.flight;
-        let delivered = attempt.is_delivered_unheard();
-        let effect = task.handle(now, Input::Connected, &self.policy);
-        if attempt.is_downloading() && luck.cohort.asks {
+        let delivered = active.flight.attempt.is_delivered_unheard();
+        let effect = self.tasked(active).handle(now, Input::Connected);
+        if effect == Effect::AskToStop && self.is_stopped(active, now) {
+            return;
+        }
+        if active.flight.attempt.is_downloading() && luck.cohort.asks {
             self.ask_to_go_on(active, now);
         } else {
-            attempt.connected(now, &luck);
+            active.flight.attempt.connected(now, &luck);
             self.follow(active, now, false);
             self.repeat_poll(active, now);
         }
@@ -242,7 +254,12 @@ impl Books<'_> {
             Some(_) => self.step_followed(active, now, online, &luck),
         };
         match report {
-            None => return Fate::GoesOn,
+            None => {
+                if !online {
+                    self.note_strand(active);
+                }
+                return Fate::GoesOn;
+            }
             Some(Report::Asks) => {
                 self.ask_to_load(active, now);
                 return Fate::GoesOn;
@@ -283,10 +300,11 @@ impl Books<'_> {
             Some(Report::Silence) => {
                 self.events.phases += 1;
                 self.note(active, now, "bricked");
-                let failed = matches!(active.flight.task.state(), TaskState::Failed(_));
+                let state = active.flight.task.state();
+                take(&mut self.under_way, u64::from(state.is_final()));
                 let tally = self.tally(active.cohort());
                 tally.bricked += 1;
-                tally.bricked_failed += u64::from(failed);
+                tally.bricked_failed += u64::from(matches!(state, TaskState::Failed(_)));
             }
         }
         self.fate(active)
@@ -309,18 +327,11 @@ impl Books<'_> {
 
     /// Hands a report to the task, and keeps the counts of states.
     #[inline(always)]
-    fn hear(&mut self, active: &mut Active, now: Time, input: Input) -> Effect {
+    pub fn hear(&mut self, active: &mut Active, now: Time, input: Input) -> Effect {
         let cohort = active.cohort();
-        let task = &mut active.flight.task;
-        let before = task.state();
-        let effect = match self.policy.step {
-            None => task.handle(now, input, &self.policy),
-            Some(_) => {
-                let timer = &mut self.step_timers[active.index as usize];
-                timer.handle(task, now, input, &self.policy)
-            }
-        };
-        let after = task.state();
+        let before = active.flight.task.state();
+        let effect = self.tasked(active).handle(now, input);
+        let after = active.flight.task.state();
         if before != after {
             self.moved(cohort, before, after);
             if let TaskState::Failed(reason) = after {
@@ -334,7 +345,7 @@ impl Books<'_> {
                 if let Some(ledger) = &mut self.ledger {
                     ledger.end(active.flight.slot, active.device, now, after);
                 }
-                if self.wants_results {
+                if self.wants_results && after != TaskState::Canceled {
                     self.results.push(TaskResult { at: now, device: active.device, state: after });
                 }
             }
@@ -342,7 +353,10 @@ impl Books<'_> {
         if effect == Effect::Late {
             self.tally(cohort).late_reports += 1;
         }
-        self.note(active, now, trace::event(input));
+        // A device that is to stop is told so once it is there.
+        if effect != Effect::AskToStop {
+            self.note(active, now, trace::event(input));
+        }
         effect
     }
 
@@ -410,6 +424,9 @@ impl Books<'_> {
         let state = flight.task.state();
         let (pushed, attempt) = (flight.task.first_pushed(), flight.task.attempt());
         let activated = self.activated;
+        if effect == Effect::Late {
+            take(&mut self.under_way, 1);
+        }
         let tally = self.tally(cohort);
         if let Some(reason) = reason {
             tally.attempt_failures[reason as usize] += 1;
@@ -528,11 +545,10 @@ impl Books<'_> {
     #[inline(never)]
     fn strike_deadline(&mut self, active: &mut Active, now: Time) -> Fate {
         self.events.timers += 1;
-        self.hear(active, now, Input::Deadline);
-        if active.flight.task.state().is_final() {
-            // It waits for nothing any more, should its record be kept.
-            active.flight.attempt.withdraw();
-            active.presence.set_stage(Stage::Pushed);
+        if self.hear(active, now, Input::Deadline) == Effect::AskToStop {
+            self.is_stopped(active, now);
+        } else if active.flight.task.state().is_final() {
+            self.give_up(active);
         }
         self.fate(active)
     }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::fleet::{Cohort, Memo, Presence};
-use crate::model::{DeviceId, Time};
+use crate::model::{DeviceId, Time, take};
 
 use super::memos::Memos;
 use super::records::Records;
@@ -166,7 +166,7 @@ impl Idle {
         world: &World,
     ) {
         let cohort = world.cohort(presence.cohort());
-        self.flips -= u64::from(presence.back_to(now, device, cohort, &world.streams));
+        take(&mut self.flips, u64::from(presence.back_to(now, device, cohort, &world.streams)));
     }
 
     /// How many of the changes lie before `now`.
@@ -178,7 +178,8 @@ impl Idle {
                 let mut then = *records.presence(slot);
                 if then.is_idle() {
                     let cohort = world.cohort(then.cohort());
-                    flips -= u64::from(then.back_to(now, device, cohort, &world.streams));
+                    let back = then.back_to(now, device, cohort, &world.streams);
+                    take(&mut flips, u64::from(back));
                 }
             }
         }

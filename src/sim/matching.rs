@@ -248,7 +248,7 @@ pub fn retry_occupied(
     let independent = fleet.rollouts[own].parts[0].scenario.campaign.modules_independent;
     for device in (0..count).map(DeviceId) {
         let is_named = devices.is_none_or(|devices| devices.contains(&device));
-        let mut reopened = 0;
+        let mut is_reopened = false;
         for (package, world) in worlds.iter().enumerate() {
             let in_the_way =
                 fleet.unfinished(own, device, |m| !independent || m == world.module_id);
@@ -262,14 +262,11 @@ pub fn retry_occupied(
             if is_named && !is_occupied && fits && ledger.status[slot as usize] == Status::Occupied
             {
                 shard.reopen_occupied(slot, now);
-                reopened += 1;
+                is_reopened = true;
             }
         }
-        if reopened > 0 {
+        if is_reopened {
             fleet.append(own, device);
-        }
-        if let Some(together) = fleet.rollouts[own].together.get_mut(device.0 as usize) {
-            together.open += reopened;
         }
     }
 }
@@ -404,6 +401,9 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
                 _ => shard.forget_task(slot),
             }
         }
+        if let Some(together) = self.rollouts[own].together.get_mut(device.0 as usize) {
+            *together = Together { open: packages.count_ones() as u8, failed: None };
+        }
         if occupied {
             return Some(Made::Occupied);
         }
@@ -418,9 +418,6 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
                     shard.end_open(slot, TaskState::Canceled, now);
                 }
             }
-        }
-        if let Some(together) = self.rollouts[own].together.get_mut(device.0 as usize) {
-            *together = Together { open: packages.count_ones() as u8, failed: None };
         }
         Some(Made::Listed)
     }

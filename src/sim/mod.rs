@@ -25,6 +25,7 @@ mod run;
 mod sampler;
 mod setup;
 mod shard;
+mod stops;
 mod tally;
 mod ticks;
 mod trace;

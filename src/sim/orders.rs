@@ -1,9 +1,9 @@
 //! What the campaign's decisions mean for the tasks of a shard.
 
 use crate::fleet::{Presence, Stage};
-use crate::model::{CohortId, DeviceId, Time};
+use crate::model::{CohortId, DeviceId, Time, left, take};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
-use crate::scheduler::{Order, StateSet};
+use crate::scheduler::{Order, StateSet, TaskResult};
 
 use super::books::Books;
 use super::flights::{Active, Fate};
@@ -14,9 +14,10 @@ use super::trace::CREATED;
 impl Shard<'_> {
     /// Carries out an order at the beginning of a tick, `now`.
     pub fn carry_out(&mut self, order: &Order, now: Time) {
+        let asks = self.books.rules.policy().asks_to_stop;
         match order {
             Order::Activate => self.books.activated = now,
-            Order::SetPolicy(policy) => self.books.policy = *policy,
+            Order::SetPolicy(policy) => self.books.rules.set_policy(*policy),
             Order::End { states, retries, to } => {
                 if self.books.ledger.is_some() {
                     self.end_unturned_of_several(states, *to, now);
@@ -24,14 +25,14 @@ impl Shard<'_> {
                     self.books.end_unturned(*to);
                 }
                 for slot in 0..self.records.len() as u32 {
-                    self.end_if(slot, *to, now, |state, waits| {
+                    self.end_if(slot, *to, now, asks, |state, waits| {
                         states.contains(state) || *retries && waits
                     });
                 }
             }
             Order::EndDevices { devices, to } => {
                 for slot in self.slots_of(devices) {
-                    self.end_if(slot, *to, now, |_, _| true);
+                    self.end_if(slot, *to, now, asks, |_, _| true);
                 }
             }
             Order::Confirm { devices } => {
@@ -56,12 +57,14 @@ impl Shard<'_> {
     }
 
     /// Ends the open task of the device at `slot` if `which` says so of its state, and of
-    /// whether it waits for another try.
+    /// whether it waits for another try. If that is a cancel and it `asks`, a device that goes
+    /// about its task is asked to stop instead.
     fn end_if(
         &mut self,
         slot: u32,
         to: TaskState,
         now: Time,
+        asks: bool,
         which: impl Fn(TaskState, bool) -> bool,
     ) {
         let presence = *self.records.presence(slot);
@@ -83,17 +86,21 @@ impl Shard<'_> {
             return;
         }
         let keeps_failed = self.books.world.keeps_failed;
-        let active = self.records.active(presence.flight).expect("a flight that is not over");
-        let task = &mut active.flight.task;
-        let state = task.state();
+        let mut active = self.records.active(presence.flight).expect("a flight that is not over");
+        let state = active.flight.task.state();
         let is_queued = state.is_waiting();
         let waits = !is_queued && (stage != Stage::Pushed || active.flight.attempt.is_resting());
         if state.is_final() || !which(state, waits) {
             return;
         }
-        task.end(to);
-        active.flight.attempt.withdraw();
-        active.presence.set_stage(Stage::Pushed);
+        let attempt = &active.flight.attempt;
+        let goes_about_it = !attempt.is_over() || attempt.is_silent();
+        if asks && to == TaskState::Canceled && !is_queued && goes_about_it {
+            self.books.ask_to_stop(&mut active, now);
+            return self.enter_again(presence.flight, now);
+        }
+        self.books.tasked(&mut active).end(to);
+        self.books.give_up(&mut active);
         self.books.note(&active, now, "ended by the campaign");
         let over = active.flight.attempt.is_over();
         let silent = active.flight.attempt.is_silent();
@@ -134,7 +141,7 @@ impl Shard<'_> {
         if refused || occupied || !is_source || !attempt.is_over() || attempt.is_silent() {
             return;
         }
-        active.flight.task.requeue();
+        self.books.tasked(&mut active).requeue();
         self.books.note(&active, now, "queued once more");
         let cohort = active.presence.cohort();
         let cause = if world.polls {
@@ -222,7 +229,7 @@ impl Shard<'_> {
     /// Ends the device's open task, whether it had a turn or not.
     pub fn end_open(&mut self, slot: u32, to: TaskState, now: Time) {
         if !self.end_unturned_at(slot, to, now) {
-            self.end_if(slot, to, now, |_, _| true);
+            self.end_if(slot, to, now, false, |_, _| true);
         }
     }
 
@@ -268,7 +275,12 @@ impl Shard<'_> {
         self.set_status(slot, Status::Open);
         self.note_unturned(slot, now, CREATED, first);
         if occupied {
-            self.end_unturned_at(slot, TaskState::Failed(FailureReason::Occupied), now);
+            let state = TaskState::Failed(FailureReason::Occupied);
+            self.end_unturned_at(slot, state, now);
+            if self.books.wants_results {
+                let device = self.records.device(slot);
+                self.books.results.push(TaskResult { at: now, device, state });
+            }
         }
     }
 
@@ -284,6 +296,7 @@ impl Shard<'_> {
         let cohort = self.records.presence(slot).cohort();
         let first = self.books.world.first_state();
         self.books.reopen(cohort, TaskState::Failed(FailureReason::Occupied), first);
+        self.books.reopened.push((self.records.device(slot), FailureReason::Occupied));
         self.set_status(slot, Status::Open);
         self.note_unturned(slot, now, "queued once more", first);
     }
@@ -308,7 +321,7 @@ impl Books<'_> {
         for (at, withdrawn) in std::mem::take(&mut self.withdrawn).into_iter().enumerate() {
             let cohort = CohortId(at as u16);
             let tally = self.tally(cohort);
-            let unturned = tally.targeted - tally.turns - withdrawn;
+            let unturned = left(tally.targeted, tally.turns + withdrawn);
             self.end_many(cohort, self.world.first_state(), to, unturned);
             self.withdrawn.push(withdrawn + unturned);
         }
@@ -332,12 +345,12 @@ impl Books<'_> {
 
     fn end_many(&mut self, cohort: CohortId, from: TaskState, to: TaskState, tasks: u64) {
         let tally = self.tally(cohort);
-        tally.states[from.index()] -= tasks;
+        take(&mut tally.states[from.index()], tasks);
         tally.states[to.index()] += tasks;
         if let TaskState::Failed(reason) = to {
             tally.failures[reason as usize] += tasks;
         }
-        self.open -= tasks;
+        take(&mut self.open, tasks);
     }
 
     /// A failed task is open again.
@@ -345,9 +358,9 @@ impl Books<'_> {
         let TaskState::Failed(reason) = from else { unreachable!("only failed ones are") };
         self.open += 1;
         let tally = self.tally(cohort);
-        tally.states[from.index()] -= 1;
+        take(&mut tally.states[from.index()], 1);
         tally.states[to.index()] += 1;
-        tally.failures[reason as usize] -= 1;
+        take(&mut tally.failures[reason as usize], 1);
         tally.reopened += 1;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::Time;
 use crate::scheduler::state::{CampaignStatus, DeviceStatus, STATES};
-use crate::scheduler::{Abort, Entry};
+use crate::scheduler::{Abort, Entry, RuleOutcome};
 use crate::stats::{Latency, Minutes};
 
 pub use super::tally::{
@@ -15,8 +15,10 @@ pub use super::trace::TraceEntry;
 pub struct Outcome {
     /// Why the run ended.
     pub ended: Ended,
-    /// The virtual instant at which it ended.
+    /// The virtual instant at which it ended, since the run began.
     pub end: Time,
+    /// Tasks of the package that were final at the end while their device still went about them.
+    pub under_way: u64,
     /// One entry per cohort, in the scenario's order.
     pub cohorts: Vec<CohortOutcome>,
     pub series: Series,
@@ -57,15 +59,17 @@ pub struct DeviceCounts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CampaignOutcome {
     pub name: String,
+    /// When it became active, if it did.
+    pub activated: Option<Time>,
     pub status: CampaignStatus,
-    /// When it was activated; the beginning of the run if it never was.
-    pub activated: Time,
     /// What was done to it, in order.
     pub log: Vec<Entry>,
     /// Steps of operators whose time or condition did not come.
     pub steps_left: Vec<&'static str>,
     /// The abort rules that were met.
     pub aborts: Vec<AbortOutcome>,
+    /// What each abort rule saw, met or not, in the scenario's order.
+    pub rules: Vec<RuleOutcome>,
     /// Key and value.
     pub tags: Vec<(String, String)>,
     /// Devices that were pushed at least once.
@@ -75,13 +79,9 @@ pub struct CampaignOutcome {
 }
 
 impl CampaignOutcome {
-    /// Whether it ever was active.
-    pub fn was_activated(&self) -> bool {
-        self.activated > Time::ZERO
-            || !matches!(
-                self.status,
-                CampaignStatus::Draft | CampaignStatus::Scheduled | CampaignStatus::Deleted
-            )
+    /// From when on times are counted: its activation, or the beginning of the run.
+    pub fn counted_from(&self) -> Time {
+        self.activated.unwrap_or(Time::ZERO)
     }
 }
 
@@ -89,7 +89,7 @@ impl CampaignOutcome {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AbortOutcome {
     pub abort: Abort,
-    /// Tasks that failed after it was acted on.
+    /// Failures after it was met; a device that is tried again by hand may fail again.
     pub overshoot: u64,
 }
 
@@ -166,9 +166,9 @@ pub struct TrafficRow {
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Every task is final.
+    /// Every task is final, and no device goes about one any more.
     AllFinal,
-    /// `run.until` was reached with tasks still open.
+    /// `run.until` was reached with tasks still open, or devices that still go about theirs.
     Until,
     /// Tasks are open, but no event can change them any more.
     NothingLeft,

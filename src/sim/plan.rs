@@ -48,18 +48,18 @@ fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
         can_suspend: campaign.can_suspend,
         confirms: world.confirms,
         dynamic: campaign.dynamic.is_some(),
-        abort: campaign.abort.iter().map(abort_rule).collect(),
+        abort: campaign.abort.iter().map(|rule| abort_rule(rule, campaign.failed_counts)).collect(),
         task: world.policy,
     }
 }
 
-fn abort_rule(rule: &rules::AbortRule) -> AbortRule {
+fn abort_rule(rule: &rules::AbortRule, failed: rules::FailedCounts) -> AbortRule {
     AbortRule {
-        metric: match rule.metric {
-            rules::AbortMetric::Failed => AbortMetric::Failed,
-            rules::AbortMetric::Rejected => AbortMetric::Rejected,
-            rules::AbortMetric::TimedOut => AbortMetric::TimedOut,
-            rules::AbortMetric::All => AbortMetric::All,
+        metric: match (rule.metric, failed) {
+            (rules::AbortMetric::Failed, rules::FailedCounts::Reported) => AbortMetric::Reported,
+            (rules::AbortMetric::Failed | rules::AbortMetric::All, _) => AbortMetric::Failed,
+            (rules::AbortMetric::Rejected, _) => AbortMetric::Rejected,
+            (rules::AbortMetric::TimedOut, _) => AbortMetric::TimedOut,
         },
         hundredths: (rule.percent * 100.0).round() as u32,
         min_executed: u64::from(rule.min_executed),
@@ -280,7 +280,7 @@ fn count(counted: Counted) -> Count {
         Counted::Notified => Count::Notified,
         Counted::Succeeded => Count::Succeeded,
         Counted::Finished => Count::Finished,
-        Counted::Failed => Count::Failed(AbortMetric::All),
+        Counted::Failed => Count::Failed(AbortMetric::Failed),
         Counted::Rejected => Count::Failed(AbortMetric::Rejected),
         Counted::TimedOut => Count::Failed(AbortMetric::TimedOut),
     }

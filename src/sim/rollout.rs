@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
-use crate::model::{DeviceId, Time};
+use crate::model::{DeviceId, Time, left};
 use crate::scenario::Loaded;
 use crate::scheduler::state::{FailureReason, STATES, TaskState};
 use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
@@ -79,8 +79,9 @@ impl Together {
 
 /// Where a rollout stands after a tick.
 pub struct Survey {
-    /// Open tasks.
+    /// Open tasks, and those that are final while their device still goes about them.
     pub open: u64,
+    pub under_way: u64,
     /// Something happened that the campaign has not heard of.
     pub unheard: bool,
     /// Some device's next timer lies beyond the end of the run.
@@ -95,6 +96,7 @@ impl Survey {
     /// Adds what another rollout has left.
     pub fn add(&mut self, other: &Survey) {
         self.open += other.open;
+        self.under_way += other.under_way;
         self.unheard |= other.unheard;
         self.is_cut_off |= other.is_cut_off;
         self.next = self.next.min(other.next);
@@ -236,7 +238,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
                 (started + shard.books.started, ended + shard.books.ended)
             };
             let (started, ended) = self.shards.iter().fold((0, 0), sum);
-            self.campaign.set_in_flight(started - ended);
+            self.campaign.set_in_flight(left(started, ended));
         }
     }
 
@@ -245,7 +247,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         let started = |shard| {
             let shard: MutexGuard<Shard> = lock(shard);
             let followed = shard.books.ledger.as_ref().map_or(0, |ledger| ledger.followed);
-            shard.books.started - shard.books.restarted - followed
+            left(shard.books.started, shard.books.restarted + followed)
         };
         self.shards.iter().map(started).sum()
     }
@@ -298,8 +300,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
 
     /// What is left after `tick`; completes the campaign if that is nothing.
     pub fn survey(&mut self, tick: u64) -> Survey {
-        let (mut open, mut ready, mut is_cut_off, mut next) = (0, false, false, u64::MAX);
-        let (mut heard, mut events) = (true, 0);
+        let (mut open, mut under_way, mut events) = (0, 0, 0);
+        let (mut heard, mut ready, mut is_cut_off, mut next) = (true, false, false, u64::MAX);
         let mut in_flight = vec![0; self.worlds.len()];
         for (at, shard) in self.shards.iter().enumerate() {
             let mut shard = lock(shard);
@@ -307,7 +309,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
                 shard.books.assert_conserved();
             }
             open += shard.books.open;
-            in_flight[at / self.threads] += shard.books.started - shard.books.ended;
+            under_way += shard.books.under_way;
+            in_flight[at / self.threads] += left(shard.books.started, shard.books.ended);
             ready |= !shard.books.ready.is_empty();
             events += shard.events().total();
             heard &= shard.books.results.is_empty();
@@ -338,7 +341,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         if !due.is_never() {
             next = next.min(world.boundary_at(due)).max(tick + 1);
         }
-        Survey { open, unheard, is_cut_off, next, events }
+        Survey { open, under_way, unheard, is_cut_off, next, events }
     }
 
     /// Rows of the series up to the start of tick `to`; `versions` by package.
@@ -372,20 +375,19 @@ impl<'a, 'w> Rollout<'a, 'w> {
 
     /// What the campaign came to.
     fn campaign_outcome(&self) -> CampaignOutcome {
-        let failed = self.campaign.counts().failed();
-        let overshoot = |abort: &Abort| AbortOutcome {
-            abort: *abort,
-            overshoot: failed.saturating_sub(abort.acted_counts.failed()),
-        };
+        let campaign = &self.campaign;
+        let overshoot =
+            |abort: &Abort| AbortOutcome { abort: *abort, overshoot: campaign.overshoot(abort) };
         CampaignOutcome {
             name: self.parts[0].scenario.campaign.name.clone(),
-            status: self.campaign.status(),
-            activated: self.activated,
-            log: self.campaign.log().to_vec(),
+            activated: campaign.activated(),
+            status: campaign.status(),
+            log: campaign.log().to_vec(),
             exposed: self.notified(),
             steps_left: self.timeline.left(),
-            aborts: self.campaign.aborts().iter().map(overshoot).collect(),
-            tags: self.campaign.tags().to_vec(),
+            aborts: campaign.aborts().iter().map(overshoot).collect(),
+            rules: campaign.rules(),
+            tags: campaign.tags().to_vec(),
             device_status: devices::status(self),
         }
     }
@@ -425,11 +427,16 @@ impl<'a, 'w> Rollout<'a, 'w> {
         let mut cohorts: Vec<CohortOutcome> =
             world.cohort_names.iter().zip(&self.targets.devices).map(cohort).collect();
         let (mut trace, mut pushes): (Vec<TraceEntry>, _) = (Vec::new(), Minutes::default());
+        let mut under_way = 0;
         for shard in self.shards_of(package) {
             let mut shard = lock(shard);
             trace.append(&mut shard.books.trace.entries);
             events.merge(&shard.events_before(end));
             pushes.merge(&shard.books.pushes);
+            if cfg!(debug_assertions) {
+                shard.assert_under_way();
+            }
+            under_way += shard.books.under_way;
             for (cohort, tally) in cohorts.iter_mut().zip(&shard.books.tallies) {
                 cohort.tally.merge(tally);
             }
@@ -450,6 +457,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         Outcome {
             ended,
             end,
+            under_way,
             cohorts,
             series,
             versions: versions_at_end,

@@ -411,18 +411,27 @@ impl<'o> Coordinator<'_, '_, 'o> {
                 rollout.hear(now);
             }
             rollout.campaign.advance(now);
-            rollout.timeline.apply(now, &mut rollout.campaign);
-            for order in rollout.campaign.take_orders() {
-                if let (Order::Retry { devices }, Some(_)) = (&order, &self.matching) {
-                    matching::retry_occupied(at, &mut self.rollouts, devices.as_deref(), now);
-                }
-                self.rollouts[at].carry_out(&order, now);
-                if let (Order::Activate, Some(matching)) = (&order, &mut self.matching) {
-                    matching.start(at, &mut self.rollouts, now);
-                }
+            self.carry_out_orders(at, now);
+            // Each step finds the tasks as the one before has left them.
+            let acts = |rollout: &mut Rollout| rollout.timeline.act(now, &mut rollout.campaign);
+            while acts(&mut self.rollouts[at]) {
+                self.carry_out_orders(at, now);
             }
         }
         self.rollouts.iter_mut().for_each(Rollout::count_flights);
+    }
+
+    /// Does to the tasks of one rollout what its campaign has decided.
+    fn carry_out_orders(&mut self, at: usize, now: Time) {
+        for order in self.rollouts[at].campaign.take_orders() {
+            if let (Order::Retry { devices }, Some(_)) = (&order, &self.matching) {
+                matching::retry_occupied(at, &mut self.rollouts, devices.as_deref(), now);
+            }
+            self.rollouts[at].carry_out(&order, now);
+            if let (Order::Activate, Some(matching)) = (&order, &mut self.matching) {
+                matching.start(at, &mut self.rollouts, now);
+            }
+        }
     }
 
     /// Plans the pushes of `tick` and hands them to the shards.
@@ -477,7 +486,8 @@ impl<'o> Coordinator<'_, '_, 'o> {
         let acts = |rollout: &Rollout| rollout.timeline.next() < world.until;
         let makes = |matching: &Matching| matching.may_make_tasks(&self.rollouts);
         let more = self.matching.as_ref().is_some_and(makes);
-        if all.open == 0 && !all.unheard && !more && !self.rollouts.iter().any(acts) {
+        let is_over = all.open == 0 && all.under_way == 0 && !all.unheard;
+        if is_over && !more && !self.rollouts.iter().any(acts) {
             return Err(Ended::AllFinal);
         }
         if self.options.stop.load(Ordering::Relaxed) {
@@ -487,6 +497,7 @@ impl<'o> Coordinator<'_, '_, 'o> {
             all.next = all.next.min(matching.next(&self.rollouts, tick));
         }
         match all.next {
+            u64::MAX if all.under_way > 0 => Err(Ended::Until),
             u64::MAX if all.is_cut_off && self.waits_beyond() => Err(Ended::Until),
             u64::MAX => Err(Ended::NothingLeft),
             next if world.ticks.start(next) >= world.until => Err(Ended::Until),

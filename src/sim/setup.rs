@@ -141,6 +141,7 @@ fn policy(campaign: &file::Campaign) -> TaskPolicy {
             rules::TimeoutFrom::Notification => TimeoutFrom::Notification,
         },
         step: campaign.step_timeout,
+        asks_to_stop: campaign.cancel == rules::Cancel::AsksDevice,
         retry: campaign.retry.filter(|retry| has_sources || !retry.needs_source_version).map(
             |retry| Retry {
                 count: retry.count,

@@ -75,6 +75,8 @@ macro_rules! tally {
 tally! {
     /// Tasks that succeeded in their first attempt.
     first_try_successes: "tasks", Higher, "";
+    /// Cancels that devices refused, since they were installing already.
+    cancels_refused: "cancels", Neither, "cancels refused by devices";
     /// Devices that went silent for good while installing.
     bricked: "devices", Lower, "bricked";
     /// Of them, those whose task failed; a task that nobody ends stays open.

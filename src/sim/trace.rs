@@ -75,5 +75,7 @@ pub fn event(input: Input) -> &'static str {
         Input::OtherVersion => "reports another version",
         Input::Deadline => "timeout",
         Input::Connected => "reconnected",
+        Input::Stopped => "has stopped",
+        Input::GoesOn => "goes on, installs already",
     }
 }

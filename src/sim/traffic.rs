@@ -1,7 +1,7 @@
 //! What the devices of a shard load over shared links, and ask of servers.
 
 use crate::fleet::Presence;
-use crate::model::{DeviceId, Span, Time};
+use crate::model::{DeviceId, Span, Time, take};
 use crate::network::{Class, Progress};
 
 use super::books::Books;
@@ -248,7 +248,7 @@ impl Books<'_> {
 
     fn end_loading(&mut self, active: &mut Active) {
         let Some(traffic) = &mut self.traffic else { return };
-        traffic.loading -= 1;
+        take(&mut traffic.loading, 1);
         traffic.changed = true;
         let Load { class, rate, .. } = *traffic.load(active.index);
         if rate > 0 {

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::outcome::{
     BackendOutcome, COUNTERS, LatencyKind, LinkOutcome, Outcome, Tally, TrafficOutcome,
 };
+use crate::model::Time;
 use crate::scheduler::Counts;
 use crate::stats::{Latency, Minutes};
 
@@ -50,7 +51,8 @@ impl Hash {
     fn package(&mut self, outcome: &Outcome) {
         self.text(outcome.ended.name());
         let events = outcome.events;
-        self.numbers(&[outcome.end.0, events.flips, events.pushes, events.phases, events.timers]);
+        self.numbers(&[outcome.end.0, outcome.under_way]);
+        self.numbers(&[events.flips, events.pushes, events.phases, events.timers]);
         self.number(outcome.cohorts.len() as u64);
         for cohort in &outcome.cohorts {
             self.number(cohort.devices);
@@ -62,7 +64,11 @@ impl Hash {
         self.number(outcome.in_flight_most);
         let campaign = &outcome.campaign;
         self.text(campaign.status.name());
-        self.numbers(&[campaign.activated.0, campaign.exposed, campaign.log.len() as u64]);
+        self.numbers(&[
+            campaign.activated.unwrap_or(Time::NEVER).0,
+            campaign.exposed,
+            campaign.log.len() as u64,
+        ]);
         for entry in &campaign.log {
             self.number(entry.at.0);
             self.text(entry.what);
@@ -74,6 +80,11 @@ impl Hash {
             self.numbers(&[rule, abort.abort.met.0, abort.abort.acted.0, overshoot]);
             self.counts(&abort.abort.met_counts);
             self.counts(&abort.abort.acted_counts);
+        }
+        for rule in &campaign.rules {
+            self.number(rule.executed);
+            let highest = rule.highest.map_or([u64::MAX; 3], |h| [h.at.0, h.bad, h.of]);
+            self.numbers(&highest);
         }
     }
 

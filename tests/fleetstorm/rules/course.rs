@@ -231,7 +231,10 @@ fn r25_a_timeout_may_run_from_the_notification() {
     assert_eq!(silent.open(), 1_000);
     let timed = course(&campaign("notification"), cohort, "10 d");
     assert_eq!(timed.total().failures[FailureReason::Timeout as usize], 1_000);
-    assert_eq!(timed.end, Time(601_000_000));
+    let complete = timed.campaign.log.last().unwrap();
+    assert_eq!((complete.what, complete.at), ("complete", Time(601_000_000)));
+    // They have the offer, and may begin after all.
+    assert_eq!(timed.under_way, 1_000);
 }
 
 #[test]
@@ -255,24 +258,25 @@ fn r29_each_metric_counts_its_own_and_integers_decide() {
         (AbortMetric::Failed, counts(10, 0, 0, 90)),
         (AbortMetric::Rejected, counts(0, 10, 0, 90)),
         (AbortMetric::TimedOut, counts(0, 0, 10, 90)),
-        (AbortMetric::All, counts(4, 3, 3, 90)),
+        (AbortMetric::Reported, counts(10, 0, 0, 90)),
+        (AbortMetric::Failed, counts(4, 3, 3, 90)),
     ] {
         assert!(finished(metric, 1_000).is_met(&bad));
         assert!(!finished(metric, 1_001).is_met(&bad));
     }
-    for metric in [AbortMetric::Failed, AbortMetric::Rejected, AbortMetric::TimedOut] {
+    for metric in [AbortMetric::Reported, AbortMetric::Rejected, AbortMetric::TimedOut] {
         assert!(!finished(metric, 1_000).is_met(&counts(4, 3, 3, 90)));
     }
     // Too few are finished for the rule to hold, however bad they are.
-    assert!(!finished(AbortMetric::All, 100).is_met(&counts(99, 0, 0, 0)));
-    assert!(rule(AbortMetric::All, 2_000, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
-    assert!(!rule(AbortMetric::All, 2_001, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
-    assert!(rule(AbortMetric::All, 1_000, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
-    assert!(!rule(AbortMetric::All, 1_001, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
+    assert!(!finished(AbortMetric::Failed, 100).is_met(&counts(99, 0, 0, 0)));
+    assert!(rule(AbortMetric::Failed, 2_000, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
+    assert!(!rule(AbortMetric::Failed, 2_001, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
+    assert!(rule(AbortMetric::Failed, 1_000, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
+    assert!(!rule(AbortMetric::Failed, 1_001, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
     // 2^53 + 1 of 2^54 + 2 is exactly half, though no floating-point number says so.
     let huge = Counts { succeeded: (1 << 53) + 1, ..counts((1 << 53) + 1, 0, 0, 0) };
-    assert!(finished(AbortMetric::All, 5_000).is_met(&huge));
-    assert!(!finished(AbortMetric::All, 5_001).is_met(&huge));
+    assert!(finished(AbortMetric::Failed, 5_000).is_met(&huge));
+    assert!(!finished(AbortMetric::Failed, 5_001).is_met(&huge));
 }
 
 #[test]

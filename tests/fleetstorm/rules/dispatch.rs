@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fleetstorm::model::{DeviceId, EventRate, Span, Time};
 use fleetstorm::scheduler::{
     DeviceList, Dispatcher, Effect, FleetView, Input, Lane, Limiter, OfflineTurn, Openings,
-    RateChange, Ready, Selection, Task, TaskPolicy, Turn,
+    RateChange, Ready, Selection, Task, TaskPolicy, TaskRules, Turn,
 };
 use fleetstorm::sim::outcome::{Ended, LatencyKind};
 
@@ -293,15 +293,17 @@ fn r18_what_an_offline_turn_does() {
 #[test]
 fn r18_reconnecting_before_any_progress_is_pushed_again() {
     let policy = TaskPolicy { timeout: Some(Span::secs(60)), ..TaskPolicy::default() };
-    let mut task = Task::default();
-    task.handle(Time(0), Input::Pushed, &policy);
+    let (mut task, mut rules) = (Task::default(), TaskRules::new(policy));
+    rules.of(&mut task, 0).handle(Time(0), Input::Pushed);
     let pushed = task.first_pushed();
-    assert_eq!(task.handle(Time(5), Input::Connected, &policy), Effect::Repush);
-    assert_eq!(task.handle(Time(9), Input::Connected, &policy), Effect::Repush);
+    for at in [Time(5), Time(9)] {
+        assert_eq!(rules.of(&mut task, 0).handle(at, Input::Connected), Effect::Repush);
+    }
     assert_eq!((task.attempt(), task.first_pushed()), (1, pushed), "no new attempt, no timer");
     assert!(task.next_deadline().is_never());
-    task.handle(Time(10), Input::Progress { percent: 0 }, &policy);
-    assert_eq!(task.handle(Time(11), Input::Connected, &policy), Effect::Nothing);
+    rules.of(&mut task, 0).handle(Time(10), Input::Progress { percent: 0 });
+    let effect = rules.of(&mut task, 0).handle(Time(11), Input::Connected);
+    assert_eq!(effect, Effect::Nothing);
 }
 
 #[test]

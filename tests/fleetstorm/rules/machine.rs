@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fleetstorm::model::{Span, Time};
 use fleetstorm::scheduler::state::{FailureReason, TaskState};
-use fleetstorm::scheduler::{Input, Retry, Task, TaskPolicy, TimeoutFrom};
+use fleetstorm::scheduler::{Input, Retry, Task, TaskPolicy, TaskRules, TimeoutFrom};
 
 const DOCS: &str = include_str!("../../../docs/scheduler.md");
 
@@ -24,6 +24,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("other version", Input::OtherVersion),
         ("deadline", Input::Deadline),
         ("connected", Input::Connected),
+        ("stopped", Input::Stopped),
+        ("goes on", Input::GoesOn),
     ];
     use FailureReason::{Download, Flash, Upgrade, Verify};
     inputs.extend([Upgrade, Download, Verify, Flash].map(|r| ("failure code", Input::Failed(r))));
@@ -39,7 +41,8 @@ fn policies() -> Vec<TaskPolicy> {
             for count in [0, 1] {
                 let retry = Retry { count, interval: Span::secs(5), needs_permit: true };
                 let retry = (count > 0).then_some(retry);
-                policies.push(TaskPolicy { timeout, timeout_from, retry, step: None });
+                let rest = TaskPolicy::default();
+                policies.push(TaskPolicy { timeout, timeout_from, retry, ..rest });
             }
         }
     }
@@ -69,7 +72,7 @@ fn explored() -> (BTreeSet<Edge>, BTreeSet<&'static str>) {
                     _ => Time::ZERO,
                 };
                 let mut next = task;
-                next.handle(now, input, &policy);
+                TaskRules::new(policy).of(&mut next, 0).handle(now, input);
                 assert!(!task.state().is_final() || next == task, "{task:?} left by {input:?}");
                 let (from, to) = (task.state(), next.state());
                 if from != to && from.name() != to.name() {
@@ -86,7 +89,7 @@ fn explored() -> (BTreeSet<Edge>, BTreeSet<&'static str>) {
                     ("end", TaskState::Failed(FailureReason::Terminated)),
                 ] {
                     let mut next = task;
-                    next.end(to);
+                    TaskRules::new(policy).of(&mut next, 0).end(to);
                     edges.insert((task.state().name().into(), name.into(), to.name().into()));
                     if !seen.contains(&next) {
                         seen.push(next);

@@ -9,3 +9,4 @@ pub mod meeting;
 mod outcome;
 mod selection;
 mod states;
+mod tasks;
