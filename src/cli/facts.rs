@@ -42,7 +42,7 @@ impl Facts {
         let scenario = &loaded.scenario;
         let campaign = &scenario.campaign;
         let devices = devices(loaded);
-        let targets = targets_at_most(loaded, devices);
+        let targets = loaded.targets_at_most();
         Facts {
             campaign: campaign.name.clone(),
             target_version: scenario.package.version.clone(),
@@ -116,23 +116,6 @@ fn select(loaded: &Loaded) -> String {
             let n = list.as_ref().map_or(0, Vec::len) as u64;
             format!("{} listed in {}", counted(n, "device"), path.display())
         }
-    }
-}
-
-fn targets_at_most(loaded: &Loaded, devices: u64) -> u64 {
-    let matching = match &loaded.whitelist {
-        Some(list) => (list.len() as u64).min(devices),
-        None => devices.saturating_sub(loaded.blacklist.len() as u64),
-    };
-    match (&loaded.scenario.campaign.select, &loaded.select_list) {
-        (Select::Percent(p), _) if matching > 0 => {
-            // In thousandths of a percent, the finest that R11 allows.
-            let share = (p * 1000.0).round() as u128;
-            ((share * u128::from(matching) / 100_000) as u64).clamp(1, matching)
-        }
-        (Select::All | Select::Percent(_), _) => matching,
-        (Select::List(_) | Select::ListFile(_), Some(list)) => (list.len() as u64).min(matching),
-        (Select::List(_) | Select::ListFile(_), None) => matching,
     }
 }
 

@@ -24,6 +24,8 @@ mod run;
 mod sampler;
 mod setup;
 mod shard;
+mod stage_book;
+mod staging;
 mod tally;
 mod ticks;
 mod trace;
@@ -31,6 +33,7 @@ mod traffic;
 mod trajectory;
 mod world;
 
+pub use staging::stage_sizes;
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
 pub use trajectory::trajectory;
 pub use world::World;
