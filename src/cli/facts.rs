@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::stages::{self, StageFacts};
 use crate::model::{EventRate, Span};
 use crate::report::human::{counted, thousands};
 use crate::scenario::Loaded;
@@ -19,6 +20,9 @@ pub struct Facts {
     pub select: String,
     /// Targets if every device matches: an upper bound.
     pub targets_at_most: u64,
+    /// Sizes of stages, if there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageFacts>,
     pub rate: String,
     /// What it takes at least to push so many targets at that rate, in seconds.
     pub pushes_take_s: f64,
@@ -50,6 +54,7 @@ impl Facts {
             cohorts: cohorts(loaded, devices),
             select: select(loaded),
             targets_at_most: targets,
+            stages: stages::facts(loaded),
             rate: rate(&campaign.rate),
             pushes_take_s: pushes_take(&campaign.rate, targets).as_secs_f64(),
             seed: scenario.run.seed,
@@ -64,7 +69,7 @@ impl Facts {
             self.cohorts.iter().map(|c| format!("{} {}", c.name, thousands(c.devices))).collect();
         let also: String = self.also.iter().map(|one| format!("  also      {one}\n")).collect();
         format!(
-            "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
+            "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n{}  \
              rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n{also}",
             self.campaign,
             self.target_version,
@@ -73,6 +78,7 @@ impl Facts {
             cohorts.join(", "),
             self.select,
             counted(self.targets_at_most, "device"),
+            stages::text(&self.stages),
             self.rate,
             Span::from_secs_f64(self.pushes_take_s),
             self.seed,

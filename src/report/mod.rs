@@ -10,6 +10,7 @@ mod numbers;
 mod reference;
 #[cfg(test)]
 mod sample;
+mod stages;
 pub mod summary;
 mod tables;
 pub mod text;

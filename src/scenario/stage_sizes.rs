@@ -89,9 +89,8 @@ mod tests {
     }
 
     fn phases(percents: &[f64]) -> String {
-        let phase = |(at, percent): (usize, &f64)| {
-            format!("{{ at = '{at} h', percent = {percent} }}")
-        };
+        let phase =
+            |(at, percent): (usize, &f64)| format!("{{ at = '{at} h', percent = {percent} }}");
         let phases: Vec<String> = percents.iter().enumerate().map(phase).collect();
         format!("stages.phases = [{}]", phases.join(", "))
     }
@@ -102,9 +101,9 @@ mod tests {
         for (stages, sizes, total, expected) in [
             (groups(&[1.0, 99.0]), "floor", 50, vec![0, 50]),
             (groups(&[1.0, 99.0]), "round", 50, vec![1, 49]),
-            // Half a device is one; a third of 4 is 1, half of the 3 left is 2.
+            // Half a device is one; 20 % of 7 is 1, 25 % of the 6 left 2, a third of 4 is 1.
             (groups(&[50.0, 50.0]), "round", 1, vec![1, 0]),
-            (groups(&thirds), "round", 4, vec![1, 2, 1]),
+            (groups(&[20.0; 5]), "round", 7, vec![1, 2, 1, 2, 1]),
             (groups(&thirds), "floor", 4, vec![1, 1, 2]),
             (groups(&thirds), "floor-each", 5, vec![1, 1, 3]),
             (groups(&[100.0, 0.0]), "round", 7, vec![7, 0]),

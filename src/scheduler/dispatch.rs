@@ -66,6 +66,7 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Its list is reached at once.
     pub fn new(list: Selection, openings: Openings) -> Lane {
         Lane {
             list,
@@ -199,7 +200,7 @@ impl Dispatcher {
             lane.reach = match reach {
                 Reach::All => u64::MAX,
                 Reach::Stages(0) => 0,
-                Reach::Stages(open) => lane.ends[open - 1],
+                Reach::Stages(open) => lane.ends.get(open - 1).copied().unwrap_or(u64::MAX),
             };
         }
     }

@@ -11,7 +11,12 @@ use super::state::CampaignError;
 pub enum Limiter {
     Unlimited,
     Constant(Gcra),
-    FixedWindow { pushes: u32, window: Span, current: u64, used: u32 },
+    FixedWindow {
+        pushes: u32,
+        window: Span,
+        current: u64,
+        used: u32,
+    },
     Variable(Variable),
     Exponential(Exponential),
     /// Permits leave together, at marks.
@@ -414,7 +419,8 @@ impl Gcra {
     /// Takes every permit of the instants from `from` to `to`; how many.
     fn take_all(&mut self, from: Time, to: Time) -> u64 {
         let count = u128::from(self.count);
-        let parts = |fraction: Fraction| u128::from(fraction.us) * count + u128::from(fraction.part);
+        let parts =
+            |fraction: Fraction| u128::from(fraction.us) * count + u128::from(fraction.part);
         let begin = parts(self.tat.max(Fraction { us: from.0, part: 0 }));
         let latest = u128::from(to.0) * count + parts(self.tau);
         let Some(room) = latest.checked_sub(begin).filter(|_| from <= to) else { return 0 };

@@ -33,8 +33,8 @@ mod traffic;
 mod trajectory;
 mod world;
 
-pub use staging::stage_sizes;
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
+pub use staging::stage_sizes;
 pub use trajectory::trajectory;
 pub use world::World;
 

@@ -356,13 +356,7 @@ impl Books<'_> {
     }
 
     /// A failed task is open again.
-    fn reopen(
-        &mut self,
-        device: DeviceId,
-        cohort: CohortId,
-        from: TaskState,
-        to: TaskState,
-    ) {
+    fn reopen(&mut self, device: DeviceId, cohort: CohortId, from: TaskState, to: TaskState) {
         let TaskState::Failed(reason) = from else { unreachable!("only failed ones are") };
         if let Some(stages) = &mut self.stages {
             stages.tally(device, cohort).failed -= 1;

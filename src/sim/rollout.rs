@@ -185,11 +185,8 @@ impl<'a, 'w> Rollout<'a, 'w> {
         mut targets: Targets,
         shared: bool,
     ) -> Rollout<'a, 'w> {
-        let rules = &parts[0].scenario.campaign;
-        let staging = match shared {
-            true => None,
-            false => Staging::of_list(rules, &worlds[0], &mut targets),
-        };
+        let rules = (!shared).then_some(&parts[0].scenario.campaign);
+        let staging = rules.and_then(|rules| Staging::of_list(rules, &worlds[0], &mut targets));
         if let Some(staging) = &staging {
             stage_book::open(&worlds[0], &targets, staging, shards);
         }
