@@ -22,7 +22,7 @@ pub struct StageSummary {
     /// another campaign's task was in the way.
     pub stage: Option<u32>,
     /// When it opened, in seconds since the run began; null if it did not.
-    pub start_s: Option<f64>,
+    pub opened_s: Option<f64>,
     /// What opened it: "start" of the campaign, "time", "success" of the group before, or "all":
     /// every stage was open.
     pub opened_by: Option<String>,
@@ -57,9 +57,9 @@ impl StageSummary {
         let cohorts = cohorts.filter(|(_, tally)| tally.devices > 0);
         StageSummary {
             stage: stage.stage,
-            start_s: stage.opened.map(|opened| opened.at.as_secs_f64()),
+            opened_s: stage.opened.map(|opened| opened.at.as_secs_f64()),
             opened_by: stage.opened.map(|opened| opened.by.name().to_owned()),
-            length_s: length(stage, &total).map(Span::as_secs_f64),
+            length_s: stage.length(&total).map(Span::as_secs_f64),
             exposed: total.pushed,
             conservation: conservation(&total),
             cohorts: cohorts
@@ -82,11 +82,6 @@ impl StageSummary {
     fn name(&self) -> String {
         self.stage.map_or("none".to_owned(), |stage| stage.to_string())
     }
-}
-
-fn length(stage: &StageOutcome, total: &StageTally) -> Option<Span> {
-    let over = total.devices > 0 && total.open() == 0;
-    stage.opened.filter(|_| over).map(|opened| total.last.since(opened.at))
 }
 
 fn conservation(tally: &StageTally) -> Conservation {
@@ -113,7 +108,7 @@ pub fn text(stages: &[StageSummary], several: bool) -> String {
             let _ = writeln!(text, "  … {} more in stages.csv", stages.len() - at);
             break;
         }
-        let opened = match (stage.start_s, &stage.opened_by) {
+        let opened = match (stage.opened_s, &stage.opened_by) {
             (Some(start), Some(by)) => format!("opened at {} by {by}", instant(start)),
             _ => "not opened".to_owned(),
         };
@@ -155,7 +150,7 @@ pub fn markdown(text: &mut String, stages: &[StageSummary], several: bool) {
             text,
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             stage.name(),
-            stage.start_s.map_or("-".to_owned(), instant),
+            stage.opened_s.map_or("-".to_owned(), instant),
             stage.opened_by.as_deref().unwrap_or("-"),
             escaped(name),
             thousands(tasks.targeted),
@@ -177,7 +172,7 @@ pub fn table(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     csv.write_record([
         "stage",
-        "start_s",
+        "opened_s",
         "opened_by",
         "length_s",
         "cohort",
@@ -190,7 +185,7 @@ pub fn table(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     ])?;
     for stage in &outcome.stages {
         let at = |time: Time| seconds(time.0);
-        let length = length(stage, &stage.total());
+        let length = stage.length(&stage.total());
         for (cohort, tally) in outcome.cohorts.iter().zip(&stage.cohorts) {
             if tally.devices == 0 {
                 continue;

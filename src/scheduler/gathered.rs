@@ -28,10 +28,12 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Nothing has been gathered.
     pub fn new(rate: Limiter, marks: Marks) -> Gathered {
         Gathered { rate, marks, left: 0, asked: Time::ZERO, since: Time::ZERO }
     }
 
+    /// What grants them.
     pub fn rate(&self) -> &Limiter {
         &self.rate
     }
@@ -73,6 +75,8 @@ impl Gathered {
         if self.left > 0 { from } else { self.rate.next(from.max(self.asked)) }
     }
 
+    /// Takes one of the permits that wait.
+    ///
     /// # Panics
     /// If no permit waits.
     pub fn take(&mut self) {

@@ -111,6 +111,7 @@ pub enum StageOf {
 }
 
 impl StageOf {
+    /// It is in no stage.
     pub const NONE: u16 = u16::MAX;
 
     /// None of so many devices is in a stage.
@@ -127,6 +128,8 @@ impl StageOf {
         }
     }
 
+    /// The device is in another stage.
+    ///
     /// # Panics
     /// If stages follow from the order of devices.
     pub fn set(&mut self, device: DeviceId, stage: usize) {
@@ -157,6 +160,7 @@ impl Phases {
 }
 
 impl Groups {
+    /// Nobody has had a result.
     pub fn new(groups: Vec<Group>, of: StageOf, denominator: GroupDenominator) -> Groups {
         let mut groups = Groups { groups, of, denominator, current: 0 };
         // A first group without devices holds nobody up.
@@ -213,6 +217,7 @@ impl Group {
 }
 
 impl Stages {
+    /// How many there are.
     pub fn count(&self) -> usize {
         match self {
             Stages::One => 0,

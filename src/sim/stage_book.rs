@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use crate::model::{CohortId, DeviceId, Time};
+use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::TaskState;
 use crate::scheduler::{DeviceList, Opening, StageOf};
 
@@ -33,6 +33,13 @@ impl StageOutcome {
         let mut total = StageTally::default();
         self.cohorts.iter().for_each(|tally| total.merge(tally));
         total
+    }
+
+    /// From its opening until the last task of its devices, or of some of them, was final; none
+    /// while one is open.
+    pub fn length(&self, of: &StageTally) -> Option<Span> {
+        let over = of.devices > 0 && of.open() == 0;
+        self.opened.filter(|_| over).map(|opened| of.last.since(opened.at))
     }
 }
 
@@ -72,6 +79,7 @@ impl StageTally {
         self.last = self.last.max(now);
     }
 
+    /// Adds another one.
     pub fn merge(&mut self, other: &StageTally) {
         self.devices += other.devices;
         self.turns += other.turns;
@@ -102,6 +110,7 @@ impl StageBook {
         StageBook { of, stages, cohorts, tallies }
     }
 
+    /// The counts that the device is in.
     #[inline(always)]
     pub fn tally(&mut self, device: DeviceId, cohort: CohortId) -> &mut StageTally {
         let stage = self.of.stage(device).min(self.stages);

@@ -201,7 +201,7 @@ fn r07_the_rate_of_a_dynamic_campaign_goes_on_with_its_tasks() {
     assert_eq!(outcome.campaign.status, CampaignStatus::Canceled);
     // A hundred in the first 100 s, and a hundred from 1,000 s on.
     assert_eq!(outcome.total().succeeded(), 200);
-    assert_eq!(outcome.total().time_to_updated(1.0), Some(Time(1_099_000_000)));
+    assert_eq!(outcome.total().time_to_updated(100_000), Some(Span(1_099_000_000)));
 }
 
 #[test]

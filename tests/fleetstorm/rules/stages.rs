@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fleetstorm::metric::{Measured, Query, Value};
 use fleetstorm::scenario::{self, Loaded, load_text};
 use fleetstorm::scheduler::Opener;
 use fleetstorm::scheduler::state::CampaignStatus;
@@ -283,6 +284,22 @@ fn a_run_with_stages_has_a_table_of_them() {
     let table = String::from_utf8(has(phases).unwrap().1).unwrap();
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(table.contains("1,0,start,10,all,5,5,5,0,0,0"), "{table}");
+}
+
+#[test]
+fn a_stage_has_metrics_of_its_own() {
+    let outcome = simulate(&case("canary-of-one-percent", &[]), 1);
+    let measured = Measured::new(&outcome);
+    let value = |name: &str| measured.value(&Query::parse(name).unwrap());
+    assert_eq!(value("stage.start{stage=\"1\"}"), Value::Number(0.0));
+    assert_eq!(value("stage.exposed{stage=\"1\", cohort=\"all\"}"), Value::Number(1.0));
+    let length = outcome.stages[0].cohorts[0].last.as_secs_f64();
+    assert_eq!(value("stage.length{stage=\"1\"}"), Value::Number(length));
+    assert_eq!(value("stage.start{stage=\"2\"}"), Value::NotReached);
+    assert_eq!(value("stage.length{stage=\"2\"}"), Value::NotReached);
+    assert_eq!(value("stage.exposed{stage=\"2\"}"), Value::Number(0.0));
+    assert_eq!(value("stage.exposed{stage=\"3\"}"), Value::Missing);
+    assert_eq!(value("stage.exposed"), Value::Missing);
 }
 
 #[test]
