@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Exit;
 use super::args::{Check, Format};
 use super::facts::Facts;
+use super::stages;
 use super::terminal::{Terminal, Tone};
 use crate::scenario::{self, Loaded, Problems};
 
@@ -20,7 +21,10 @@ pub fn check(arguments: &Check, terminal: &Terminal) -> anyhow::Result<Exit> {
     let checked: Vec<(&Path, Result<Loaded, Problems>)> = arguments
         .files
         .iter()
-        .map(|file| (file.as_path(), scenario::load(file, &arguments.set)))
+        .map(|file| {
+            let loaded = scenario::load(file, &arguments.set);
+            (file.as_path(), loaded.and_then(|loaded| stages::checked(file, loaded)))
+        })
         .collect();
     if arguments.resolved {
         resolved(&checked, terminal)?;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::stages::{self, StageFacts};
 use crate::model::{EventRate, Span};
 use crate::report::human::{counted, thousands};
 use crate::scenario::Loaded;
@@ -19,6 +20,9 @@ pub struct Facts {
     pub select: String,
     /// Targets if every device matches: an upper bound.
     pub targets_at_most: u64,
+    /// Sizes of stages, if there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageFacts>,
     pub rate: String,
     /// What it takes at least to push so many targets at that rate, in seconds.
     pub pushes_take_s: f64,
@@ -42,7 +46,7 @@ impl Facts {
         let scenario = &loaded.scenario;
         let campaign = &scenario.campaign;
         let devices = devices(loaded);
-        let targets = targets_at_most(loaded, devices);
+        let targets = loaded.targets_at_most();
         Facts {
             campaign: campaign.name.clone(),
             target_version: scenario.package.version.clone(),
@@ -50,6 +54,7 @@ impl Facts {
             cohorts: cohorts(loaded, devices),
             select: select(loaded),
             targets_at_most: targets,
+            stages: stages::facts(loaded),
             rate: rate(&campaign.rate),
             pushes_take_s: pushes_take(&campaign.rate, targets).as_secs_f64(),
             seed: scenario.run.seed,
@@ -64,7 +69,7 @@ impl Facts {
             self.cohorts.iter().map(|c| format!("{} {}", c.name, thousands(c.devices))).collect();
         let also: String = self.also.iter().map(|one| format!("  also      {one}\n")).collect();
         format!(
-            "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n  \
+            "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n{}  \
              rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n{also}",
             self.campaign,
             self.target_version,
@@ -73,6 +78,7 @@ impl Facts {
             cohorts.join(", "),
             self.select,
             counted(self.targets_at_most, "device"),
+            stages::text(&self.stages),
             self.rate,
             Span::from_secs_f64(self.pushes_take_s),
             self.seed,
@@ -116,23 +122,6 @@ fn select(loaded: &Loaded) -> String {
             let n = list.as_ref().map_or(0, Vec::len) as u64;
             format!("{} listed in {}", counted(n, "device"), path.display())
         }
-    }
-}
-
-fn targets_at_most(loaded: &Loaded, devices: u64) -> u64 {
-    let matching = match &loaded.whitelist {
-        Some(list) => (list.len() as u64).min(devices),
-        None => devices.saturating_sub(loaded.blacklist.len() as u64),
-    };
-    match (&loaded.scenario.campaign.select, &loaded.select_list) {
-        (Select::Percent(p), _) if matching > 0 => {
-            // In thousandths of a percent, the finest that R11 allows.
-            let share = (p * 1000.0).round() as u128;
-            ((share * u128::from(matching) / 100_000) as u64).clamp(1, matching)
-        }
-        (Select::All | Select::Percent(_), _) => matching,
-        (Select::List(_) | Select::ListFile(_), Some(list)) => (list.len() as u64).min(matching),
-        (Select::List(_) | Select::ListFile(_), None) => matching,
     }
 }
 

@@ -59,6 +59,10 @@ fn label_values(loaded: &Loaded) -> BTreeMap<&'static str, Vec<String>> {
             Label::Package => parts.iter().map(|p| p.scenario.package.module.clone()).collect(),
             Label::Reason => FailureReason::ALL.iter().map(|r| r.name().to_owned()).collect(),
             Label::Link => crate::sim::link_names(loaded),
+            Label::Stage => {
+                let stages = scenario.campaign.stage_sizes(0).len();
+                (1..=stages).map(|stage| stage.to_string()).collect()
+            }
             Label::Rule => (1..=scenario.campaign.abort.len()).map(|n| n.to_string()).collect(),
         }
     };

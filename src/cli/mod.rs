@@ -11,6 +11,7 @@ mod new;
 mod progress;
 mod run;
 mod signal;
+mod stages;
 mod templates;
 mod terminal;
 mod validate;

@@ -8,6 +8,7 @@ use super::Exit;
 use super::args::Run;
 use super::progress::Meter;
 use super::signal;
+use super::stages;
 use super::terminal::{Terminal, Tone};
 use crate::live;
 use crate::model::DeviceId;
@@ -28,7 +29,8 @@ pub fn readable(file: &std::path::Path) -> anyhow::Result<()> {
 /// Runs the scenario; the summary is printed even if the results cannot be written.
 pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     readable(&arguments.file)?;
-    let loaded = match scenario::load(&arguments.file, &assignments(arguments)) {
+    let loaded = scenario::load(&arguments.file, &assignments(arguments));
+    let loaded = match loaded.and_then(|loaded| stages::checked(&arguments.file, loaded)) {
         Ok(loaded) => loaded,
         Err(problems) => {
             terminal.problems(&problems);

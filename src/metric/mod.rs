@@ -4,6 +4,7 @@
 
 mod course;
 mod query;
+mod stages;
 mod table;
 mod tasks;
 mod traffic;
@@ -99,11 +100,20 @@ pub enum Label {
     Link,
     /// Position of an abort rule, from 1.
     Rule,
+    /// Number of a stage, from 1.
+    Stage,
 }
 
 impl Label {
-    pub const ALL: [Label; 6] =
-        [Label::Cohort, Label::Campaign, Label::Package, Label::Reason, Label::Link, Label::Rule];
+    pub const ALL: [Label; 7] = [
+        Label::Cohort,
+        Label::Campaign,
+        Label::Package,
+        Label::Reason,
+        Label::Link,
+        Label::Rule,
+        Label::Stage,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -113,6 +123,7 @@ impl Label {
             Label::Reason => "reason",
             Label::Link => "link",
             Label::Rule => "rule",
+            Label::Stage => "stage",
         }
     }
 }

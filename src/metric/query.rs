@@ -246,6 +246,8 @@ pub fn standard() -> Vec<Query> {
     const SHARES: [u32; 5] = [50_000, 90_000, 95_000, 99_000, 100_000];
     const QUANTILES: [u32; 5] = [50_000, 90_000, 95_000, 99_000, 99_900];
     let all = table().iter();
+    // A number of a stage is none without its stage.
+    let all = all.filter(|metric| !metric.labels.contains(&Label::Stage));
     all.flat_map(|metric| match (metric.takes, &metric.source) {
         (Takes::Nothing | Takes::Window, _) => vec![Query::plain(metric)],
         (Takes::Quantile, Source::Latency(..)) => {

@@ -7,6 +7,7 @@ use crate::model::Better;
 use crate::sim::outcome::{COUNTERS, LatencyKind, Tally, ratio};
 
 use super::course::{COURSE, TIMES};
+use super::stages::STAGES;
 use super::tasks::TASKS;
 use super::traffic::TRAFFIC;
 use super::{Kind, Label, Lasted, Look, Metric, Query, Source, Statistic, Takes, Value};
@@ -14,8 +15,9 @@ use super::{Kind, Label, Lasted, Look, Metric, Query, Source, Statistic, Takes, 
 /// All metrics, in the order in which they are shown.
 pub fn table() -> &'static [&'static Metric] {
     static MADE: LazyLock<Vec<Metric>> = LazyLock::new(|| counters().chain(latencies()).collect());
-    static TABLE: LazyLock<Vec<&Metric>> =
-        LazyLock::new(|| [TASKS, TIMES, COURSE, TRAFFIC, &MADE].into_iter().flatten().collect());
+    static TABLE: LazyLock<Vec<&Metric>> = LazyLock::new(|| {
+        [TASKS, TIMES, COURSE, STAGES, TRAFFIC, &MADE].into_iter().flatten().collect()
+    });
     &TABLE
 }
 
@@ -32,6 +34,8 @@ pub const FAILED: &[Label] = &[Label::Cohort, Label::Campaign, Label::Package, L
 pub const CAMPAIGN: &[Label] = &[Label::Campaign, Label::Package];
 /// Of an abort rule.
 pub const RULE: &[Label] = &[Label::Campaign, Label::Rule];
+/// Of a stage, in all or of one cohort.
+pub const STAGE: &[Label] = &[Label::Stage, Label::Cohort, Label::Campaign, Label::Package];
 /// Of a link.
 pub const LINK: &[Label] = &[Label::Link];
 /// Of the whole run.

@@ -19,6 +19,7 @@ pub fn render(summary: &Summary) -> String {
         summary.seed,
     );
     cohorts(&mut text, summary);
+    super::stages::markdown(&mut text, &summary.stages, summary.cohorts.len() > 1);
     latencies(&mut text, &summary.fleet);
     if summary.fleet.conservation.failed > 0 {
         failures(&mut text, &summary.fleet);

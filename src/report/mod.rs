@@ -11,6 +11,7 @@ mod reference;
 mod rules;
 #[cfg(test)]
 mod sample;
+mod stages;
 pub mod summary;
 mod tables;
 pub mod text;

@@ -112,6 +112,7 @@ pub fn two_cohorts() -> Outcome {
     Outcome {
         traffic: None,
         campaign: campaign(),
+        stages: Vec::new(),
         trace: Vec::new(),
         module: "default".into(),
         target: "4.2.0".into(),
@@ -142,6 +143,7 @@ pub fn empty() -> Outcome {
     Outcome {
         traffic: None,
         campaign: campaign(),
+        stages: Vec::new(),
         trace: Vec::new(),
         module: "default".into(),
         target: "4.2.0".into(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::numbers::{Counters, Metrics};
 use super::reference::ReferenceSummary;
 use super::rules::{AbortSummary, RuleSummary};
+use super::stages::StageSummary;
 use super::traffic::TrafficSummary;
 use super::{folder_of, whole_fleet};
 use crate::model::{Span, Time};
@@ -71,6 +72,9 @@ pub struct Summary {
     pub fleet: CohortSummary,
     /// In the scenario's order.
     pub cohorts: Vec<CohortSummary>,
+    /// The campaign's stages, if it has some: in order, and devices in none last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageSummary>,
     /// Devices of the whole fleet by the version they run at the end.
     pub versions: BTreeMap<String, u64>,
     /// What devices loaded over shared links and asked of servers, if they did.
@@ -298,6 +302,7 @@ impl Summary {
             metrics: Metrics::of(outcome),
             fleet: fleet(outcome),
             cohorts: outcome.cohorts.iter().map(CohortSummary::of).collect(),
+            stages: StageSummary::all(outcome),
             versions: outcome.versions.iter().cloned().collect(),
             traffic: TrafficSummary::of(outcome),
             references: ReferenceSummary::all(scenario, outcome),

@@ -8,6 +8,7 @@
 //! | `latencies.csv` | cohort or `all`, latency and quantile: its value |
 //! | `failures.csv` | cohort and reason: failed tasks and attempts |
 //! | `campaign.csv` | thing done to the campaign by operators, time and rules |
+//! | `stages.csv` | stage and cohort: when it opened, by what, what became of its devices; only if there are stages |
 //! | `traffic.csv` | sampling instant: requests and downloads; and each link: its load; only if shared |
 //! | `trace.csv` | event of the traced device; only if one was asked for |
 //! | `cohorts.csv` | cohort or `all`: its main numbers |
@@ -34,6 +35,9 @@ pub fn write(files: &mut Files, outcome: &Outcome, fleet: &CohortOutcome) -> io:
     files.write("latencies.csv", |w| latencies(w, outcome, fleet))?;
     files.write("failures.csv", |w| failures(w, outcome))?;
     files.write("campaign.csv", |w| course(w, outcome))?;
+    if !outcome.stages.is_empty() {
+        files.write("stages.csv", |w| super::stages::table(w, outcome))?;
+    }
     if let Some(traffic) = &outcome.traffic {
         files.write("traffic.csv", |w| super::traffic::table(w, traffic))?;
     }

@@ -42,6 +42,9 @@ pub fn render(summary: &Summary, effort: &Effort) -> String {
     if summary.cohorts.len() > 1 {
         sections.push(cohorts(summary));
     }
+    if !summary.stages.is_empty() {
+        sections.push(super::stages::text(&summary.stages, summary.cohorts.len() > 1));
+    }
     if let Some(traffic) = &summary.traffic {
         sections.push(super::traffic::text(traffic));
     }
@@ -358,7 +361,8 @@ pub fn or(seconds: Option<f64>, none: &str) -> String {
     seconds.map_or_else(|| none.to_owned(), span)
 }
 
-fn shortened(name: &str, width: usize) -> String {
+/// Cut to so many characters.
+pub fn shortened(name: &str, width: usize) -> String {
     if name.chars().count() <= width {
         return name.to_owned();
     }

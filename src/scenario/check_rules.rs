@@ -160,12 +160,6 @@ impl Checker<'_> {
             let rule = format!("percentages add up to {}, not 100", rounded(total));
             self.refuse(&path, &rule, "let the last group take what is left");
         }
-        let campaign = &self.scenario.campaign;
-        let zoned = campaign.window.as_ref().is_some_and(|w| w.clock == DEVICE_CLOCK);
-        if campaign.order == Order::Cohort || zoned {
-            let rule = "need one list: not with order = \"cohort\" or a window on device clocks";
-            self.refuse(&path, rule, "use campaign.stages.phases instead");
-        }
     }
 
     fn window(&mut self, window: &Window) {

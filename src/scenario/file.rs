@@ -16,7 +16,7 @@ use super::moments::Moment;
 use super::profile::Profile;
 use super::rules::{
     AbortRule, Cancel, Conflict, Dynamic, FailedCounts, ModuleOrder, NotStarted, Order, RateFrom,
-    Reached, Stages, Step, TimeoutFrom, Window,
+    Reached, StageOf, StageSizes, Stages, Step, TimeoutFrom, Window,
 };
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
@@ -176,6 +176,12 @@ pub struct Campaign {
     /// How far into the target list it goes, and when.
     #[serde(default)]
     pub stages: Stages,
+    /// How the percentages of stages become numbers of devices.
+    #[serde(default)]
+    pub stage_sizes: StageSizes,
+    /// What the percentages of stages are of.
+    #[serde(default)]
+    pub stage_of: StageOf,
     /// In which order devices have their turns.
     #[serde(default)]
     pub order: Order,
@@ -196,7 +202,8 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
     /// Pushes leave only at multiples of this on the wall clock, e.g. "10 min", counted from
-    /// midnight (UTC) of the run's first day.
+    /// midnight (UTC) of the run's first day; all at once that the rate has allowed since the
+    /// last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Span>,
     /// How an offer reaches a device.

@@ -53,12 +53,14 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
         if is_whole {
             checker.known_versions(|module| versions(&loaded, module));
             load_lists(&mut checker, base_dir, &mut rollout);
+            checker.stage_of_nobody(&rollout);
         }
         further.push(with_modules(rollout));
     }
     if is_whole {
         checker.known_versions(|module| versions(&loaded, module));
         load_lists(checker, base_dir, &mut loaded);
+        checker.stage_of_nobody(&loaded);
     }
     Loaded { rollouts: further, ..with_modules(loaded) }
 }

@@ -26,6 +26,8 @@ pub mod rules;
 mod samples;
 mod schema;
 mod serial;
+mod stage_sizes;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod traces;

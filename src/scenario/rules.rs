@@ -25,6 +25,31 @@ pub enum Stages {
     Groups(Groups),
 }
 
+/// How the percentages of stages become numbers of devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageSizes {
+    /// A stage ends after floor(the percentages up to it) of the list.
+    #[default]
+    Floor,
+    /// A stage takes its share of what those before have left, rounded, halves up.
+    Round,
+    /// A stage takes floor(its own percentage), the last one what is left; a stage of nobody is
+    /// refused.
+    FloorEach,
+}
+
+/// What the percentages of stages are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageOf {
+    /// The target list: a stage takes the next so many devices in push order.
+    #[default]
+    List,
+    /// Each cohort: a stage takes the next so many devices of each.
+    EachCohort,
+}
+
 /// From `at` on, so many percent of the target list may be pushed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +78,7 @@ pub struct Groups {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Share of the target list; up to three decimals.
+    /// Share of the target list, whatever `stage_sizes` makes of it; up to three decimals.
     #[schemars(range(min = 0, max = 100))]
     pub percent: f64,
     /// The next group starts when at least so many percent of this one have succeeded.

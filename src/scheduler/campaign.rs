@@ -5,7 +5,7 @@ use crate::model::{DeviceId, Span, Time, left, take};
 use super::abort::{Abort, AbortAction, AbortRule, Counts, RuleOutcome, Watch};
 use super::dispatch::{Dispatcher, FleetView, Lane, Ready};
 use super::limiter::RateChange;
-use super::stages::Stages;
+use super::stages::{Opener, Opening, Reach, Stages};
 use super::state::{CampaignError, CampaignStatus, FailureReason, QueueCause, TaskState};
 use super::task::TaskPolicy;
 
@@ -188,8 +188,10 @@ pub struct Campaign {
     policy: CampaignPolicy,
     dispatcher: Dispatcher,
     stages: Stages,
-    /// Devices on the list at its start.
-    listed: u64,
+    /// When it became active.
+    started: Time,
+    /// The stages that are open, in order.
+    opened: Vec<Opening>,
     counts: Counts,
     tags: Vec<(String, String)>,
     /// Canceled, but with the tasks it has.
@@ -229,7 +231,8 @@ impl Campaign {
             policy,
             dispatcher,
             stages,
-            listed: total,
+            started: Time::NEVER,
+            opened: Vec::new(),
             counts: Counts { total, ..Counts::default() },
             tags: Vec::new(),
             goes_on: false,
@@ -238,7 +241,9 @@ impl Campaign {
             orders: Vec::new(),
             log: Vec::new(),
         };
-        campaign.dispatcher.reach = campaign.reach(Time::ZERO);
+        if campaign.status == CampaignStatus::Active {
+            campaign.begin(Time::ZERO);
+        }
         campaign
     }
 
@@ -251,27 +256,52 @@ impl Campaign {
         self
     }
 
-    /// Makes the tasks of a campaign that has just started: for `total` devices, of which so
-    /// many stand on the lists of the lanes.
-    pub fn populate(
-        &mut self,
-        lanes: Vec<Lane>,
-        stages: Stages,
-        listed: u64,
-        total: u64,
-        now: Time,
-    ) {
+    /// Makes the tasks of a campaign that has just started: for `total` devices, some of which
+    /// stand on the lists of the lanes.
+    pub fn populate(&mut self, lanes: Vec<Lane>, stages: Stages, total: u64, now: Time) {
         self.dispatcher.populate(lanes);
         self.stages = stages;
-        self.listed = listed;
         self.counts.total = total;
-        self.dispatcher.reach = self.reach(now);
+        self.begin(now);
     }
 
-    /// So many turns may be taken; once all are reached, those too who join the list later.
-    fn reach(&self, now: Time) -> u64 {
+    /// It is active for the first time.
+    fn begin(&mut self, now: Time) {
+        self.started = now;
+        self.opened.clear();
+        self.dispatcher.begin(now);
+        self.open_stages(now);
+    }
+
+    /// Lets the devices of the stages that are open at `now` have their turns.
+    fn open_stages(&mut self, now: Time) {
         let reach = self.stages.reach(now);
-        if reach >= self.listed { u64::MAX } else { reach }
+        self.dispatcher.set_reach(reach);
+        let open = match reach {
+            Reach::Stages(open) => open,
+            Reach::All => self.stages.count(),
+        };
+        let by = if now == self.started { Opener::Start } else { self.stages.opener() };
+        if open > self.opened.len() {
+            self.opened.resize(open, Opening { at: now, by });
+        }
+    }
+
+    /// How many stages it has.
+    pub fn stages(&self) -> usize {
+        self.stages.count()
+    }
+
+    /// The stages that are open, in order; one more if those devices that are in no stage may
+    /// have their turns, too.
+    pub fn opened(&self) -> Vec<Opening> {
+        let mut opened = self.opened.clone();
+        let all = |last: &&Opening| {
+            self.opened.len() == self.stages.count() && self.stages.reach(last.at) == Reach::All
+        };
+        let rest = self.opened.last().filter(all);
+        opened.extend(rest.map(|last| Opening { at: last.at, by: Opener::All }));
+        opened
     }
 
     /// R10: devices that had failed for these reasons are tried again.
@@ -354,7 +384,7 @@ impl Campaign {
     pub fn needs_results(&self) -> bool {
         !self.policy.abort.is_empty()
             || matches!(self.stages, Stages::Groups(_))
-            || self.dispatcher.limiter.counts_successes()
+            || self.dispatcher.counts_successes()
     }
 
     /// What is to be done to the devices' tasks, since the last call.
@@ -378,10 +408,13 @@ impl Campaign {
             CampaignStatus::Scheduled => self.policy.start,
             _ => Time::NEVER,
         };
+        if self.goes_on {
+            return self.dispatcher.next_change();
+        }
         if self.status.is_over() || self.status == CampaignStatus::Draft {
             return Time::NEVER;
         }
-        let others = [self.stages.next_change(now), self.dispatcher.limiter.next_change()];
+        let others = [self.stages.next_change(now), self.dispatcher.next_change()];
         others.into_iter().fold(start.min(self.policy.finish), Time::min)
     }
 
@@ -404,13 +437,15 @@ impl Campaign {
             self.enter(CampaignStatus::Active, now, "start");
             self.activated = Some(now);
             self.orders.push(Order::Activate);
+            self.begin(now);
         }
-        if !self.status.is_over() && self.status != CampaignStatus::Draft {
-            if self.policy.finish <= now {
-                return self.expire(now);
-            }
-            self.dispatcher.reach = self.reach(now);
-            self.dispatcher.limiter.advance(now);
+        let lives = !self.status.is_over() && self.status != CampaignStatus::Draft;
+        if lives && self.policy.finish <= now {
+            return self.expire(now);
+        }
+        self.dispatcher.advance(now);
+        if self.is_running() {
+            self.open_stages(now);
         }
     }
 
@@ -432,7 +467,7 @@ impl Campaign {
             }
             self.check_abort(result.at);
         }
-        self.dispatcher.limiter.succeeded(self.counts.succeeded, now);
+        self.dispatcher.succeeded(self.counts.succeeded, now);
         for at in 0..self.aborts.len() {
             if self.aborts[at].acted.is_never() {
                 self.act_on(at, now);
@@ -529,6 +564,7 @@ impl Campaign {
                 self.support(self.policy.can_suspend)?;
                 self.allow(self.status == CampaignStatus::Suspended)?;
                 self.status = CampaignStatus::Active;
+                self.dispatcher.begin(now);
             }
             Action::Terminate => {
                 self.support(self.policy.can_suspend)?;
@@ -567,7 +603,7 @@ impl Campaign {
             }
             Action::SetRate(change) => {
                 self.allow(!self.status.is_over())?;
-                self.dispatcher.limiter.change(change, now)?;
+                self.dispatcher.change(change, now)?;
             }
             Action::SetTags(tags) => {
                 self.allow(!self.status.is_over())?;

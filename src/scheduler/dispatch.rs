@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{DeviceId, Time, take};
 
-use super::limiter::Limiter;
+use super::limiter::{Limiter, RateChange};
 use super::openings::Openings;
 use super::selection::{DeviceList, Selection};
+use super::stages::Reach;
+use super::state::CampaignError;
 
 /// How many entries ahead the fleet is told whom to look up.
 const FORESIGHT: usize = 16;
@@ -26,7 +28,7 @@ const FORESIGHT: usize = 16;
 /// granted.
 #[derive(Debug)]
 pub struct Dispatcher {
-    pub limiter: Limiter,
+    limiter: Limiter,
     offline: OfflineTurn,
     /// Devices are not pushed at their turn: they ask by themselves, or their users are asked
     /// first (R18, R19).
@@ -38,10 +40,8 @@ pub struct Dispatcher {
     lanes: Vec<Lane>,
     /// Devices on the lists whose next turn is to be passed over, and how many of their turns.
     passed_over: BTreeMap<DeviceId, u32>,
-    /// Turns taken on the lists.
-    turns: u64,
-    /// The stage that was reached: so many turns may be taken on the lists.
-    pub reach: u64,
+    /// The stages that are open.
+    reach: Reach,
     /// So many devices may be pushed that are not in flight yet.
     pub slots: u64,
 }
@@ -57,17 +57,37 @@ pub struct Lane {
     again: VecDeque<Ready>,
     /// The span in which it is open, as of the last look.
     open: (Time, Time),
+    /// Turns taken on its list.
+    turns: u64,
+    /// So many may be: its devices in the stages that are open.
+    reach: u64,
+    /// Where each stage ends on its list, in turns.
+    ends: Vec<u64>,
 }
 
 impl Lane {
+    /// Its list is reached at once.
     pub fn new(list: Selection, openings: Openings) -> Lane {
         Lane {
             list,
             openings,
+            turns: 0,
+            reach: u64::MAX,
+            ends: Vec::new(),
             ready: VecDeque::new(),
             again: VecDeque::new(),
             open: (Time::ZERO, Time::NEVER),
         }
+    }
+
+    /// Its list is reached stage by stage, which end after so many of its devices.
+    pub fn staged(self, ends: Vec<u64>) -> Lane {
+        Lane { ends, ..self }
+    }
+
+    #[inline(always)]
+    fn is_in_reach(&self) -> bool {
+        self.turns < self.reach
     }
 }
 
@@ -142,8 +162,7 @@ impl Dispatcher {
             retries_need_permit,
             lanes,
             passed_over: BTreeMap::new(),
-            turns: 0,
-            reach: u64::MAX,
+            reach: Reach::All,
             slots: u64::MAX,
         }
     }
@@ -167,7 +186,23 @@ impl Dispatcher {
     pub fn populate(&mut self, lanes: Vec<Lane>) {
         assert!(!lanes.is_empty(), "devices are in lanes");
         self.lanes = lanes;
-        self.turns = 0;
+        self.reach = Reach::All;
+    }
+
+    /// Lets the devices of these stages have their turns. Who is in a stage was decided before:
+    /// whose lane opens first takes nothing from the others.
+    pub fn set_reach(&mut self, reach: Reach) {
+        if self.reach == reach {
+            return;
+        }
+        self.reach = reach;
+        for lane in &mut self.lanes {
+            lane.reach = match reach {
+                Reach::All => u64::MAX,
+                Reach::Stages(0) => 0,
+                Reach::Stages(open) => lane.ends.get(open - 1).copied().unwrap_or(u64::MAX),
+            };
+        }
     }
 
     /// A device joins the end of its lane's list (R12).
@@ -199,12 +234,11 @@ impl Dispatcher {
     /// `ready`: some devices became ready that were not added yet.
     pub fn next_deadline(&self, now: Time, ready: bool) -> Time {
         let waits = |lane: &Lane| {
-            let first =
-                !lane.ready.is_empty() || self.turns < self.reach && !lane.list.is_exhausted();
+            let first = !lane.ready.is_empty() || lane.is_in_reach() && !lane.list.is_exhausted();
             ready || !lane.again.is_empty() || self.slots > 0 && first
         };
-        let lists = self.lanes.iter().any(|lane| !lane.list.is_exhausted());
-        if self.enrols && lists && self.turns < self.reach {
+        let lists = |lane: &Lane| lane.is_in_reach() && !lane.list.is_exhausted();
+        if self.enrols && self.lanes.iter().any(lists) {
             return now;
         }
         let free = !self.retries_need_permit
@@ -212,6 +246,54 @@ impl Dispatcher {
         let permit = if free { now } else { self.next_permit(now) };
         let openings = self.lanes.iter().filter(|lane| waits(lane)).map(|lane| &lane.openings);
         openings.map(|openings| openings.next(permit).0).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Whether it matters to the rate how many devices have succeeded.
+    pub fn counts_successes(&self) -> bool {
+        self.limiter.counts_successes()
+    }
+
+    /// When the rate changes by time alone.
+    pub fn next_change(&self) -> Time {
+        self.limiter.next_change()
+    }
+
+    /// The campaign starts or is resumed.
+    pub fn begin(&mut self, now: Time) {
+        self.limiter.begin(now);
+    }
+
+    /// Brings the rate up to what holds at `now`.
+    pub fn advance(&mut self, now: Time) {
+        if self.limiter.next_change() <= now {
+            self.gather(now);
+            self.limiter.advance(now);
+        }
+    }
+
+    /// So many devices have succeeded by `now`.
+    pub fn succeeded(&mut self, total: u64, now: Time) {
+        if self.limiter.counts_successes() {
+            self.gather(now);
+            self.limiter.succeeded(total, now);
+        }
+    }
+
+    /// R6: the rate takes on new values.
+    ///
+    /// # Errors
+    /// If they are of another kind; then nothing changes.
+    pub fn change(&mut self, change: RateChange, now: Time) -> Result<(), CampaignError> {
+        self.gather(now);
+        self.limiter.change(change, now)
+    }
+
+    /// Where pushes leave at marks: takes note of what the rate has allowed up to `now`.
+    fn gather(&mut self, now: Time) {
+        let opened = self.lanes.iter().filter_map(|lane| lane.openings.opened(now)).min();
+        if let Some(opened) = opened {
+            self.limiter.gather(now, opened);
+        }
     }
 
     /// When the next permit can be had, from `now` on.
@@ -232,6 +314,10 @@ impl Dispatcher {
         for lane in &mut self.lanes {
             lane.ready.iter().take(FORESIGHT).for_each(|ready| fleet.expect(ready));
             lane.open = lane.openings.next(from);
+        }
+        if self.limiter.is_gathered() {
+            let mark = self.lanes.iter().map(|lane| lane.open.0).min().filter(|mark| *mark < to);
+            mark.into_iter().for_each(|mark| self.gather(mark));
         }
         if !self.retries_need_permit {
             self.send_retries(to, fleet);
@@ -275,9 +361,9 @@ impl Dispatcher {
     fn enrol(&mut self, fleet: &mut impl FleetView, limit: usize) -> bool {
         let mut turns = 0;
         for lane in &mut self.lanes {
-            while self.turns < self.reach && turns < limit {
+            while lane.is_in_reach() && turns < limit {
                 let Some((device, is_withdrawn)) = lane.list.next_device() else { break };
-                self.turns += 1;
+                lane.turns += 1;
                 if !is_withdrawn && !is_passed_over(&mut self.passed_over, device) {
                     fleet.take(Turn::Enrol { device });
                 }
@@ -318,7 +404,11 @@ impl Dispatcher {
             lane.open = lane.openings.next(at);
         }
         let later = |lane: &Lane| (lane.open.0 > at).then_some(lane.open.0);
-        self.lanes.iter().filter_map(later).min().filter(|later| *later < to)
+        let later = self.lanes.iter().filter_map(later).min().filter(|later| *later < to);
+        if let Some(mark) = later.filter(|_| self.limiter.is_gathered()) {
+            self.gather(mark);
+        }
+        later
     }
 
     /// Returns whether there was a turn.
@@ -341,11 +431,11 @@ impl Dispatcher {
             }
         }
         let device = loop {
-            if self.turns >= self.reach || *slots == 0 || self.enrols {
+            if !lane.is_in_reach() || *slots == 0 || self.enrols {
                 return false;
             }
             let Some((device, is_withdrawn)) = lane.list.next_device() else { return false };
-            self.turns += 1;
+            lane.turns += 1;
             if !is_withdrawn && !is_passed_over(&mut self.passed_over, device) {
                 break device;
             }

@@ -2,6 +2,8 @@
 
 use crate::model::{EventRate, Span, Time};
 
+use super::gathered::Gathered;
+use super::openings::Marks;
 use super::state::CampaignError;
 
 /// Grants permits at exact instants.
@@ -9,9 +11,16 @@ use super::state::CampaignError;
 pub enum Limiter {
     Unlimited,
     Constant(Gcra),
-    FixedWindow { pushes: u32, window: Span, current: u64, used: u32 },
+    FixedWindow {
+        pushes: u32,
+        window: Span,
+        current: u64,
+        used: u32,
+    },
     Variable(Variable),
     Exponential(Exponential),
+    /// Permits leave together, at marks.
+    AtMarks(Box<Gathered>),
 }
 
 /// New values for a rate; its kind stays (R6).
@@ -41,6 +50,32 @@ impl Limiter {
         Limiter::FixedWindow { pushes, window, current: 0, used: 0 }
     }
 
+    /// Permits of this rate leave at marks only, those of the time since the last one together.
+    pub fn at_marks(self, marks: Marks) -> Limiter {
+        Limiter::AtMarks(Box::new(Gathered::new(self, marks)))
+    }
+
+    /// Whether permits leave at marks only.
+    pub fn is_gathered(&self) -> bool {
+        matches!(self, Limiter::AtMarks(_))
+    }
+
+    /// Where permits leave at marks: gathers those up to `to`, at which windows are open that
+    /// opened at `opened`; before a mark's permits are asked for, and before the rate changes.
+    pub fn gather(&mut self, to: Time, opened: Time) {
+        if let Limiter::AtMarks(gathered) = self {
+            gathered.gather(to, opened);
+        }
+    }
+
+    /// The campaign starts, or is resumed: what was allowed before is gone where permits are
+    /// gathered.
+    pub fn begin(&mut self, now: Time) {
+        if let Limiter::AtMarks(gathered) = self {
+            gathered.begin(now);
+        }
+    }
+
     /// The earliest instant from `from` on at which a permit can be had.
     #[inline(always)]
     pub fn next(&self, from: Time) -> Time {
@@ -50,6 +85,7 @@ impl Limiter {
             Limiter::Variable(variable) if variable.paused => Time::NEVER,
             Limiter::Variable(variable) => variable.gcra.next(from),
             Limiter::Exponential(exponential) => exponential.gcra.next(from),
+            Limiter::AtMarks(gathered) => gathered.next(from),
             Limiter::FixedWindow { pushes, window, current, used } => {
                 if from.0 / window.0 > *current {
                     return from;
@@ -70,6 +106,7 @@ impl Limiter {
             Limiter::Constant(gcra) => gcra.take(from),
             Limiter::Variable(variable) => variable.gcra.take(from),
             Limiter::Exponential(exponential) => exponential.gcra.take(from),
+            Limiter::AtMarks(gathered) => gathered.take(),
             Limiter::FixedWindow { window, current, used, .. } => {
                 let index = at.0 / window.0;
                 *used = if index == *current { *used + 1 } else { 1 };
@@ -79,34 +116,68 @@ impl Limiter {
         at
     }
 
+    /// Takes all permits of the instants from `from` to `to`; how many.
+    pub fn take_all(&mut self, from: Time, to: Time) -> u64 {
+        match self {
+            Limiter::Unlimited => u64::MAX,
+            Limiter::Constant(gcra) => gcra.take_all(from, to),
+            Limiter::Variable(variable) if variable.paused => 0,
+            Limiter::Variable(variable) => variable.gcra.take_all(from, to),
+            Limiter::Exponential(exponential) => exponential.gcra.take_all(from, to),
+            Limiter::AtMarks(_) => unreachable!("it is not nested"),
+            Limiter::FixedWindow { pushes, window, current, used } => {
+                let (first, last) = ((from.0 / window.0).max(*current), to.0 / window.0);
+                if last < first {
+                    return 0;
+                }
+                let taken = if first == *current { *used } else { 0 };
+                let of_first = pushes.saturating_sub(taken);
+                (*current, *used) = (last, if last == first { taken + of_first } else { *pushes });
+                u64::from(of_first) + (last - first).saturating_mul(u64::from(*pushes))
+            }
+        }
+    }
+
     /// A device was notified at `at` for the first time.
     #[inline(always)]
     pub fn notified(&mut self, at: Time) {
-        if let Limiter::Exponential(exponential) = self
-            && exponential.of == Reached::Notified
-        {
-            exponential.count_to(exponential.count + 1, at);
+        match self {
+            Limiter::Exponential(exponential) => exponential.notified(at),
+            Limiter::AtMarks(gathered) => {
+                if let Limiter::Exponential(exponential) = gathered.rate_mut() {
+                    exponential.notified(at);
+                }
+            }
+            _ => {}
         }
     }
 
     /// Whether [`Limiter::succeeded`] makes a difference.
     pub fn counts_successes(&self) -> bool {
-        matches!(self, Limiter::Exponential(exponential) if exponential.of == Reached::Succeeded)
+        match self {
+            Limiter::Exponential(exponential) => exponential.of == Reached::Succeeded,
+            Limiter::AtMarks(gathered) => gathered.rate().counts_successes(),
+            _ => false,
+        }
     }
 
     /// So many devices have succeeded by `now`.
     pub fn succeeded(&mut self, total: u64, now: Time) {
-        if let Limiter::Exponential(exponential) = self
-            && exponential.of == Reached::Succeeded
-        {
-            exponential.count_to(total, now);
+        match self {
+            Limiter::Exponential(exponential) if exponential.of == Reached::Succeeded => {
+                exponential.count_to(total, now);
+            }
+            Limiter::AtMarks(gathered) => gathered.rate_mut().succeeded(total, now),
+            _ => {}
         }
     }
 
     /// Brings the rate up to what holds at `now`.
     pub fn advance(&mut self, now: Time) {
-        if let Limiter::Variable(variable) = self {
-            variable.advance(now);
+        match self {
+            Limiter::Variable(variable) => variable.advance(now),
+            Limiter::AtMarks(gathered) => gathered.rate_mut().advance(now),
+            _ => {}
         }
     }
 
@@ -116,6 +187,7 @@ impl Limiter {
             Limiter::Variable(variable) => {
                 variable.table.get(variable.next).map_or(Time::NEVER, |(at, _)| *at)
             }
+            Limiter::AtMarks(gathered) => gathered.rate().next_change(),
             _ => Time::NEVER,
         }
     }
@@ -138,6 +210,7 @@ impl Limiter {
             (Limiter::Exponential(exponential), RateChange::Exponential { base, max }) => {
                 exponential.change(base, max, now);
             }
+            (Limiter::AtMarks(gathered), change) => gathered.rate_mut().change(change, now)?,
             _ => return Err(CampaignError::RateKind),
         }
         Ok(())
@@ -215,6 +288,13 @@ impl Exponential {
             every,
             of,
             count: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn notified(&mut self, at: Time) {
+        if self.of == Reached::Notified {
+            self.count_to(self.count + 1, at);
         }
     }
 
@@ -333,6 +413,29 @@ impl Gcra {
         let carry = u64::from(part >= self.count);
         self.tat =
             Fraction { us: begin.us + self.interval.us + carry, part: part - carry * self.count };
+        self.release();
+    }
+
+    /// Takes every permit of the instants from `from` to `to`; how many.
+    fn take_all(&mut self, from: Time, to: Time) -> u64 {
+        let count = u128::from(self.count);
+        let parts =
+            |fraction: Fraction| u128::from(fraction.us) * count + u128::from(fraction.part);
+        let begin = parts(self.tat.max(Fraction { us: from.0, part: 0 }));
+        let latest = u128::from(to.0) * count + parts(self.tau);
+        let Some(room) = latest.checked_sub(begin).filter(|_| from <= to) else { return 0 };
+        let interval = u128::from(self.rate.per_us);
+        let permits = room / interval + 1;
+        let tat = begin + permits * interval;
+        let us = u64::try_from(tat / count).unwrap_or(Time::NEVER.0).min(Time::NEVER.0);
+        self.tat = Fraction { us, part: (tat % count) as u64 };
+        self.release();
+        u64::try_from(permits).unwrap_or(u64::MAX)
+    }
+
+    /// Says when the next permit is free.
+    #[inline(always)]
+    fn release(&mut self) {
         let us = self.tat.us.saturating_sub(self.tau.us);
         // Rounding up adds one, a borrow takes one away.
         let up = u64::from(self.tat.part > self.tau.part);

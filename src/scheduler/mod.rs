@@ -6,6 +6,7 @@
 mod abort;
 mod campaign;
 mod dispatch;
+mod gathered;
 mod limiter;
 mod openings;
 mod operator;
@@ -33,6 +34,8 @@ pub use registry::{
     PackageInfo, Page, QueryError, Registry, Success, TaskFilter, TaskId, TaskInfo, TaskStatus,
 };
 pub use selection::{DeviceList, Selection, percentage_cut};
-pub use stages::{Group, GroupDenominator, GroupOf, Groups, Stages, cumulative_sizes};
+pub use stages::{
+    Group, GroupDenominator, Groups, Opener, Opening, Phases, Reach, StageOf, Stages,
+};
 pub use task::{Effect, Input, Retry, Task, TaskPolicy, TimeoutFrom};
 pub use tasked::{TaskRules, Tasked};

@@ -44,6 +44,13 @@ impl Openings {
         }
     }
 
+    /// When the window that is open at `at` opened; none: there is none.
+    pub fn opened(&self, at: Time) -> Option<Time> {
+        let Some(windows) = &self.windows else { return Some(Time::ZERO) };
+        let (open, _) = windows.get(windows.partition_point(|(_, close)| *close <= at))?;
+        (*open <= at).then_some(*open)
+    }
+
     fn window(&self, from: Time) -> (Time, Time) {
         let Some(windows) = &self.windows else { return (from, Time::NEVER) };
         let next = windows.partition_point(|(_, close)| *close <= from);
@@ -57,6 +64,12 @@ impl Marks {
     fn next(&self, from: Time) -> Time {
         let steps = from.since(self.first).0.div_ceil(self.every.0);
         Time(self.first.0.saturating_add(steps.saturating_mul(self.every.0)).min(Time::NEVER.0))
+    }
+
+    /// The last mark before `at`.
+    pub fn before(&self, at: Time) -> Option<Time> {
+        let since = at.0.checked_sub(self.first.0)?.checked_sub(1)?;
+        Some(Time(self.first.0 + since / self.every.0 * self.every.0))
     }
 }
 
@@ -83,5 +96,17 @@ mod tests {
         assert_eq!(openings.next(Time(46)).0, Time::NEVER);
         assert_eq!(Openings::new(None, marks).next(Time(5)), (Time(5), Time(6)));
         assert_eq!(Openings::new(None, marks).next(Time(6)), (Time(15), Time(16)));
+    }
+
+    #[test]
+    fn a_window_knows_when_it_opened_and_a_mark_which_was_before() {
+        let openings = Openings::new(Some(vec![(Time(10), Time(20)), (Time(30), Time(40))]), None);
+        let opened = [9, 10, 19, 20, 30, 40].map(|at| openings.opened(Time(at)));
+        let ten = Some(Time(10));
+        assert_eq!(opened, [None, ten, ten, None, Some(Time(30)), None]);
+        assert_eq!(Openings::default().opened(Time(7)), Some(Time::ZERO));
+        let marks = Marks { first: Time(5), every: Span(10) };
+        let before = [0, 5, 6, 15, 16].map(|at| marks.before(Time(at)));
+        assert_eq!(before, [None, None, Some(Time(5)), Some(Time(5)), Some(Time(15))]);
     }
 }

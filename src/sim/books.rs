@@ -11,6 +11,7 @@ use super::idle::Idle;
 use super::ledger::Ledger;
 use super::memos::Memos;
 use super::outcome::{Events, Tally};
+use super::stage_book::StageBook;
 use super::trace::{TraceEntry, Tracer};
 use super::traffic::Traffic;
 use super::world::World;
@@ -60,6 +61,8 @@ pub struct Books<'w> {
     pub reopened: Vec<(DeviceId, FailureReason)>,
     /// What packages of one fleet know of each other; none where there is only one.
     pub ledger: Option<Box<Ledger>>,
+    /// What becomes of each stage, if the campaign has stages.
+    pub stages: Option<Box<StageBook>>,
     /// What devices load over shared links and ask of servers, if they do.
     pub traffic: Option<Box<Traffic<'w>>>,
 }
@@ -92,6 +95,7 @@ impl<'w> Books<'w> {
             results: Vec::new(),
             reopened: Vec::new(),
             ledger: None,
+            stages: None,
             traffic: world.network.as_ref().map(|network| Box::new(Traffic::new(network))),
         }
     }
@@ -113,6 +117,9 @@ impl<'w> Books<'w> {
         self.tallies.iter().for_each(Tally::assert_conserved);
         let open: u64 = self.tallies.iter().map(Tally::open).sum();
         assert_eq!(open, self.open, "open tasks counted wrongly");
+        if let Some(stages) = &self.stages {
+            stages.assert_adds_up(&self.tallies);
+        }
     }
 
     #[inline(always)]

@@ -106,6 +106,9 @@ impl Books<'_> {
                 ledger.start(active.flight.slot, active.device, now);
             }
         }
+        if number == 1 {
+            self.count_pushed(active.device, cohort);
+        }
         let activated = self.activated;
         let tally = self.tally(cohort);
         if number == 1 {
@@ -342,6 +345,7 @@ impl Books<'_> {
             }
             if after.is_final() {
                 self.ended += u64::from(!before.is_waiting());
+                self.count_end(active.device, cohort, after, now);
                 if let Some(ledger) = &mut self.ledger {
                     ledger.end(active.flight.slot, active.device, now, after);
                 }

@@ -16,6 +16,7 @@ use super::records::split;
 use super::rollout::{Rollout, Together, lock};
 use super::setup;
 use super::shard::Shard;
+use super::staging::Staging;
 use super::world::World;
 
 /// A device is matched at most so often by one campaign (R12).
@@ -124,6 +125,7 @@ impl Matching {
             let devices = rollouts[own].world().devices.count() as usize;
             rollouts[own].together = vec![Together::default(); devices];
         }
+        rollouts[own].open_stages();
         let mut fleet = Meeting::of(rollouts);
         let devices = fleet.present(own, now);
         let mut listed = Vec::new();
@@ -143,10 +145,14 @@ impl Matching {
             false => DeviceList::Listed(listed),
         };
         rollout.targets.targeted = None;
-        let lanes = plan::lanes(part, world, &rollout.targets);
-        let count = rollout.targets.list.len();
-        let stages = plan::stages(&part.scenario.campaign, &rollout.targets, count);
-        rollout.campaign.populate(lanes, stages, count, total, now);
+        let rules = &part.scenario.campaign;
+        let staging = Staging::of_list(rules, world, &mut rollout.targets);
+        if let Some(staging) = &staging {
+            rollout.assign_stages(staging);
+        }
+        let lanes = plan::lanes(part, world, &rollout.targets, staging.as_ref());
+        let stages = plan::stages(rules, staging.as_ref());
+        rollout.campaign.populate(lanes, stages, total, now);
     }
 
     /// Makes the tasks of devices that came, or reported another version, before `now`.

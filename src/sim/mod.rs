@@ -25,6 +25,8 @@ mod run;
 mod sampler;
 mod setup;
 mod shard;
+mod stage_book;
+mod staging;
 mod stops;
 mod tally;
 mod ticks;
@@ -34,6 +36,7 @@ mod trajectory;
 mod world;
 
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
+pub use staging::stage_sizes;
 pub use trajectory::trajectory;
 pub use world::World;
 

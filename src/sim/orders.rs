@@ -22,7 +22,7 @@ impl Shard<'_> {
                 if self.books.ledger.is_some() {
                     self.end_unturned_of_several(states, *to, now);
                 } else if states.contains(self.books.world.first_state()) {
-                    self.books.end_unturned(*to);
+                    self.books.end_unturned(*to, now);
                 }
                 for slot in 0..self.records.len() as u32 {
                     self.end_if(slot, *to, now, asks, |state, waits| {
@@ -80,6 +80,7 @@ impl Shard<'_> {
                 let online = presence.online();
                 self.books.note_state(device, now, "ended by the campaign", to, online);
                 self.books.end(cohort, state, to);
+                self.books.count_end(device, cohort, to, now);
                 self.books.note_end(slot, device, now, to);
                 self.release(slot);
             }
@@ -112,6 +113,7 @@ impl Shard<'_> {
         if silent && matches!(to, TaskState::Failed(_)) {
             self.books.tally(cohort).bricked_failed += 1;
         }
+        self.books.count_end(device, cohort, to, now);
         self.books.note_end(slot, device, now, to);
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
             return self.end_flight(presence.flight);
@@ -155,7 +157,8 @@ impl Shard<'_> {
             active.presence.set_stage(Stage::Waiting);
             QueueCause::Offline
         };
-        self.books.reopen(cohort, TaskState::Failed(reason), TaskState::Queued(cause));
+        let queued = TaskState::Queued(cause);
+        self.books.reopen(device, cohort, TaskState::Failed(reason), queued);
         self.books.reopened.push((device, reason));
         if let Some(ledger) = &mut self.books.ledger {
             ledger.reopen(slot);
@@ -216,7 +219,7 @@ impl Shard<'_> {
         let unturned = self.status(slot).is_open() && presence.is_idle();
         if unturned {
             self.set_status(slot, Status::of_final(to));
-            self.books.withdraw(presence.cohort(), to);
+            self.books.withdraw(self.records.device(slot), presence.cohort(), to, now);
             let event = match to {
                 TaskState::Failed(FailureReason::Occupied) => "another task is in the way",
                 _ => "ended by the campaign",
@@ -266,7 +269,11 @@ impl Shard<'_> {
         if presence.flight != Presence::NO_FLIGHT {
             self.end_flight(presence.flight);
         }
+        let device = self.records.device(slot);
         let books = &mut self.books;
+        if let Some(stages) = &mut books.stages {
+            stages.tally(device, presence.cohort()).devices += 1;
+        }
         let first = books.world.first_state();
         let tally = books.tally(presence.cohort());
         tally.targeted += 1;
@@ -294,9 +301,10 @@ impl Shard<'_> {
     /// What was in the way of the device's task is gone: it waits for its turn.
     pub fn reopen_occupied(&mut self, slot: u32, now: Time) {
         let cohort = self.records.presence(slot).cohort();
+        let device = self.records.device(slot);
         let first = self.books.world.first_state();
-        self.books.reopen(cohort, TaskState::Failed(FailureReason::Occupied), first);
-        self.books.reopened.push((self.records.device(slot), FailureReason::Occupied));
+        self.books.reopen(device, cohort, TaskState::Failed(FailureReason::Occupied), first);
+        self.books.reopened.push((device, FailureReason::Occupied));
         self.set_status(slot, Status::Open);
         self.note_unturned(slot, now, "queued once more", first);
     }
@@ -317,7 +325,10 @@ impl Shard<'_> {
 
 impl Books<'_> {
     /// Tasks whose device had no turn yet end.
-    fn end_unturned(&mut self, to: TaskState) {
+    fn end_unturned(&mut self, to: TaskState, now: Time) {
+        if let Some(stages) = &mut self.stages {
+            stages.end_unturned(to, now);
+        }
         for (at, withdrawn) in std::mem::take(&mut self.withdrawn).into_iter().enumerate() {
             let cohort = CohortId(at as u16);
             let tally = self.tally(cohort);
@@ -334,8 +345,12 @@ impl Books<'_> {
     }
 
     /// The task of a device that had no turn yet ends.
-    pub fn withdraw(&mut self, cohort: CohortId, to: TaskState) {
+    pub fn withdraw(&mut self, device: DeviceId, cohort: CohortId, to: TaskState, now: Time) {
         self.withdrawn[usize::from(cohort.0)] += 1;
+        if let Some(stages) = &mut self.stages {
+            stages.tally(device, cohort).withdrawn += 1;
+        }
+        self.count_end(device, cohort, to, now);
         self.end(cohort, self.world.first_state(), to);
     }
 
@@ -354,8 +369,11 @@ impl Books<'_> {
     }
 
     /// A failed task is open again.
-    fn reopen(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
+    fn reopen(&mut self, device: DeviceId, cohort: CohortId, from: TaskState, to: TaskState) {
         let TaskState::Failed(reason) = from else { unreachable!("only failed ones are") };
+        if let Some(stages) = &mut self.stages {
+            take(&mut stages.tally(device, cohort).failed, 1);
+        }
         self.open += 1;
         let tally = self.tally(cohort);
         take(&mut tally.states[from.index()], 1);

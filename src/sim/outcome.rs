@@ -5,6 +5,7 @@ use crate::scheduler::state::{CampaignStatus, DeviceStatus, STATES};
 use crate::scheduler::{Abort, Entry, RuleOutcome};
 use crate::stats::{Latency, Minutes};
 
+pub use super::stage_book::{StageOutcome, StageTally};
 pub use super::tally::{
     COUNTERS, Counter, LatencyKind, MAX_ATTEMPT_COUNTED, Tally, rank_of, ratio, show_cause,
 };
@@ -32,6 +33,8 @@ pub struct Outcome {
     /// What shared links carried and servers were asked, where devices share them.
     pub traffic: Option<Box<TrafficOutcome>>,
     pub campaign: CampaignOutcome,
+    /// What became of each stage, where the campaign has some: in order, those in none last.
+    pub stages: Vec<StageOutcome>,
     /// What the package was for, and the version it brings.
     pub module: String,
     pub target: String,

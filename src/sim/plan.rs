@@ -12,26 +12,35 @@ use crate::scenario::moments::{Counted, Moment, TimeOfDay};
 use crate::scenario::rules::{self, Act, DEVICE_CLOCK};
 use crate::scheduler::{
     AbortAction, AbortMetric, AbortRule, Action, Campaign, CampaignPolicy, Count, Denominator,
-    DeviceList, Dispatcher, Exponential, Group, GroupDenominator, GroupOf, Groups, Lane, Limiter,
-    Marks, NotStarted, Openings, RateChange, Reached, Selection, Stages, StateSet, Timeline,
-    Trigger, Variable, cumulative_sizes,
+    DeviceList, Dispatcher, Exponential, Group, GroupDenominator, Groups, Lane, Limiter, Marks,
+    NotStarted, Openings, Phases, RateChange, Reached, Selection, StageOf, Stages, StateSet,
+    Timeline, Trigger, Variable,
 };
 
 use super::setup::{Targets, set_bit};
+use super::staging::Staging;
 use super::world::{Lanes, World};
 
-/// The campaign on these targets.
-pub fn campaign(loaded: &Loaded, world: &World, targets: &Targets) -> Campaign {
-    let campaign = &loaded.scenario.campaign;
+/// The campaign on these targets, divided into these stages.
+pub fn campaign(
+    loaded: &Loaded,
+    world: &World,
+    targets: &Targets,
+    staging: Option<&Staging>,
+) -> Campaign {
+    let Scenario { campaign, run, .. } = &loaded.scenario;
     let needs_permit = world.policy.retry.is_none_or(|retry| retry.needs_permit);
-    let limiter = limiter(&campaign.rate);
-    let lanes = lanes(loaded, world, targets);
+    let limiter = match campaign.marks {
+        None => limiter(&campaign.rate),
+        Some(every) => limiter(&campaign.rate).at_marks(marks(every, run.date)),
+    };
+    let lanes = lanes(loaded, world, targets, staging);
     let mut dispatcher = Dispatcher::new(limiter, world.offline, needs_permit, lanes);
     if world.confirms || world.polls || world.by_eligibility {
         dispatcher = dispatcher.enrolling(world.polls);
     }
     let total: u64 = targets.targeted_in.iter().flatten().sum();
-    Campaign::new(policy(campaign, world), dispatcher, stages(campaign, targets, total), total)
+    Campaign::new(policy(campaign, world), dispatcher, stages(campaign, staging), total)
 }
 
 fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
@@ -100,57 +109,51 @@ fn rate_table(table: &[rules::RateFrom]) -> Vec<(Time, Option<crate::model::Even
     table.iter().map(|entry| (Time(entry.at.0), entry.rate)).collect()
 }
 
-pub fn stages(campaign: &file::Campaign, targets: &Targets, total: u64) -> Stages {
-    let thousandths = |percent: f64| (percent * 1000.0).round() as u32;
+/// When stages open; nobody is in them yet if they are not known.
+pub fn stages(campaign: &file::Campaign, staging: Option<&Staging>) -> Stages {
     match &campaign.stages {
         rules::Stages::All => Stages::One,
-        rules::Stages::Phases(phases) => {
-            let sizes = cumulative_sizes(phases.iter().map(|p| thousandths(p.percent)), total);
-            Stages::Phases(phases.iter().map(|phase| Time(phase.at.0)).zip(sizes).collect())
-        }
+        rules::Stages::Phases(phases) => Stages::Phases(Phases {
+            at: phases.iter().map(|phase| Time(phase.at.0)).collect(),
+            whole: staging.is_some_and(|staging| staging.rest == 0),
+        }),
         rules::Stages::Groups(groups) => {
-            let cumulated = groups.group.iter().scan(0, |sum, group| {
-                *sum += thousandths(group.percent);
-                Some(*sum)
-            });
-            let ends = cumulative_sizes(cumulated, total);
-            let mut start = 0;
-            let sized = groups.group.iter().zip(&ends).map(|(group, end)| {
-                let size = end - std::mem::replace(&mut start, *end);
-                Group { size, success: group.success, error: group.error, ..Group::default() }
-            });
+            let size = |at: usize| staging.map_or(0, |staging| staging.sizes[at]);
+            let group = |(at, group): (usize, &rules::Group)| Group {
+                size: size(at),
+                success: group.success,
+                error: group.error,
+                ..Group::default()
+            };
+            let sized = groups.group.iter().enumerate().map(group).collect();
             let of = match groups.of {
                 rules::GroupOf::Total => GroupDenominator::Total,
                 rules::GroupOf::Finished => GroupDenominator::Finished,
             };
-            Stages::Groups(Groups::new(sized.collect(), group_of(targets, &ends), of))
+            let stage_of = staging.map_or(StageOf::Starts(Vec::new()), |s| s.of.clone());
+            Stages::Groups(Groups::new(sized, stage_of, of))
         }
     }
 }
 
-/// Groups end after so many devices of the list.
-fn group_of(targets: &Targets, ends: &[u64]) -> GroupOf {
-    let group = |rank: u64| ends.partition_point(|end| *end <= rank);
-    let devices = (0u64..).zip(targets.in_order());
-    match &targets.list {
-        DeviceList::All(_) => {
-            // The first device of each group but the first, in the order of the list.
-            let starts = devices.filter(|(rank, _)| ends.binary_search(rank).is_ok());
-            let starts: Vec<(u64, DeviceId)> = starts.collect();
-            let first = |end: &u64| {
-                let found = starts.iter().find(|(rank, _)| rank == end);
-                found.map_or(DeviceId(u32::MAX), |(_, device)| *device)
-            };
-            GroupOf::Starts(ends[..ends.len() - 1].iter().map(first).collect())
-        }
-        DeviceList::Listed(_) => {
-            GroupOf::Map(devices.map(|(rank, device)| (device, group(rank) as u16)).collect())
+/// The target list divided by priority and clock, each part with where its stages end.
+pub fn lanes(
+    loaded: &Loaded,
+    world: &World,
+    targets: &Targets,
+    staging: Option<&Staging>,
+) -> Vec<Lane> {
+    let lanes = unstaged(loaded, world, targets);
+    match staging {
+        None => lanes,
+        Some(staging) => {
+            let ends = staging.lane_ends(world, targets);
+            lanes.into_iter().zip(ends).map(|(lane, ends)| lane.staged(ends)).collect()
         }
     }
 }
 
-/// The target list divided by priority and clock.
-pub fn lanes(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
+fn unstaged(loaded: &Loaded, world: &World, targets: &Targets) -> Vec<Lane> {
     let list = targets.list.clone();
     if world.lanes.count() == 1 {
         let openings = openings(loaded, &world.lanes.zones[0]);
@@ -212,12 +215,13 @@ fn openings(loaded: &Loaded, zone: &str) -> Openings {
         let zone = TimeZone::get(zone).expect("checked: a known time zone");
         windows(window.from, window.to, &zone, run.date, run.until)
     });
-    let marks = campaign.marks.map(|every| {
-        // Counted from midnight of the run's first day in UTC.
-        let past = (run.date.0 as u64 % 86_400 * 1_000_000) % every.0;
-        Marks { first: Time((every.0 - past) % every.0), every }
-    });
-    Openings::new(windows, marks)
+    Openings::new(windows, campaign.marks.map(|every| marks(every, run.date)))
+}
+
+/// Counted from midnight of the run's first day in UTC.
+fn marks(every: Span, date: Moment) -> Marks {
+    let past = (date.0 as u64 % 86_400 * 1_000_000) % every.0;
+    Marks { first: Time((every.0 - past) % every.0), every }
 }
 
 /// Daily windows in the time of the run, from its beginning to beyond its end.

@@ -20,6 +20,8 @@ use super::records::split;
 use super::sampler::Sampler;
 use super::setup::Targets;
 use super::shard::{Listed, Shard};
+use super::stage_book;
+use super::staging::Staging;
 use super::trace::TraceEntry;
 use super::world::World;
 
@@ -182,10 +184,15 @@ impl<'a, 'w> Rollout<'a, 'w> {
         parts: Vec<&'a Loaded>,
         worlds: &'w [World],
         shards: &'a [Mutex<Shard<'w>>],
-        targets: Targets,
+        mut targets: Targets,
         shared: bool,
     ) -> Rollout<'a, 'w> {
-        let campaign = plan::campaign(parts[0], &worlds[0], &targets);
+        let rules = (!shared).then_some(&parts[0].scenario.campaign);
+        let staging = rules.and_then(|rules| Staging::of_list(rules, &worlds[0], &mut targets));
+        if let Some(staging) = &staging {
+            stage_book::open(&worlds[0], &targets, staging, shards);
+        }
+        let campaign = plan::campaign(parts[0], &worlds[0], &targets, staging.as_ref());
         let campaign = if shared { campaign.not_begun() } else { campaign };
         let timeline = plan::timeline(parts[0]);
         let every = parts[0].scenario.run.sample_every.map(|span| worlds[0].sample_ticks(span));
@@ -266,7 +273,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
                         shard.end_unturned_at(slot, *to, now);
                     } else if listed {
                         let cohort = self.worlds[0].cohort_of(*device);
-                        shard.books.withdraw(cohort, *to);
+                        shard.books.withdraw(*device, cohort, *to, now);
                     }
                 }
             }
@@ -471,6 +478,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
             further: Vec::new(),
             devices: DeviceCounts::default(),
             traffic: None,
+            stages: self.stage_outcomes(package),
         }
     }
 }

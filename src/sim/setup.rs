@@ -303,7 +303,7 @@ pub struct Targets {
 
 impl Targets {
     /// The devices to choose from, and nobody chosen.
-    fn none(loaded: &Loaded, world: &World, shards: u32) -> Targets {
+    pub fn none(loaded: &Loaded, world: &World, shards: u32) -> Targets {
         Targets {
             list: match &loaded.select_list {
                 Some(devices) => DeviceList::Listed(devices.clone()),

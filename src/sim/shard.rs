@@ -407,11 +407,10 @@ impl<'w> Shard<'w> {
         let Listed { device, at, online } = listed;
         let world = self.books.world;
         let cohort = world.cohort_of(device);
-        let tally = self.books.tally(cohort);
-        tally.turns += 1;
-        tally.online_at_turn += u64::from(online);
+        self.books.count_turn(device, cohort);
+        self.books.tally(cohort).online_at_turn += u64::from(online);
         let Some(slot) = self.first_touch(device) else {
-            return self.offer_in_vain(cohort, at);
+            return self.offer_in_vain(device, cohort, at);
         };
         let presence = self.records.presence(slot);
         while presence.until() <= at {
@@ -432,7 +431,7 @@ impl<'w> Shard<'w> {
     fn enrol(&mut self, device: DeviceId) {
         let world = self.books.world;
         let cohort = world.cohort_of(device);
-        self.books.tally(cohort).turns += 1;
+        self.books.count_turn(device, cohort);
         // One that never returns never asks, though its user may still be asked.
         let Some(slot) = self.first_touch(device) else {
             return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
@@ -481,7 +480,7 @@ impl<'w> Shard<'w> {
     /// R18: a listed device that is offline at its turn waits aside.
     fn set_aside(&mut self, device: DeviceId) {
         let cohort = self.books.world.cohort_of(device);
-        self.books.tally(cohort).turns += 1;
+        self.books.count_turn(device, cohort);
         self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
         let now = self.books.world.ticks.start(self.tick);
         self.books.note_queued(device, now, "turn, waits aside", QueueCause::Offline);
@@ -518,7 +517,7 @@ impl<'w> Shard<'w> {
     }
 
     /// Store-and-forward for a device that never returns: the permit is spent all the same.
-    fn offer_in_vain(&mut self, cohort: CohortId, at: Time) {
+    fn offer_in_vain(&mut self, device: DeviceId, cohort: CohortId, at: Time) {
         assert!(
             self.books.world.offline == OfflineTurn::StoreAndForward,
             "offline devices wait aside"
@@ -528,6 +527,7 @@ impl<'w> Shard<'w> {
         tally.attempts[0] += 1;
         tally.pushed.record(at.since(activated));
         tally.latencies[LatencyKind::EligibleToPushed as usize].record(at.since(activated));
+        self.books.count_pushed(device, cohort);
         self.books.events.pushes += 1;
         self.books.pushes.add(at, 1);
         self.books.started += 1;

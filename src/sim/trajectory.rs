@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::outcome::{
-    BackendOutcome, COUNTERS, LatencyKind, LinkOutcome, Outcome, Tally, TrafficOutcome,
+    BackendOutcome, COUNTERS, LatencyKind, LinkOutcome, Outcome, StageOutcome, StageTally, Tally,
+    TrafficOutcome,
 };
 use crate::model::Time;
 use crate::scheduler::Counts;
@@ -85,6 +86,19 @@ impl Hash {
             self.number(rule.executed);
             let highest = rule.highest.map_or([u64::MAX; 3], |h| [h.at.0, h.bad, h.of]);
             self.numbers(&highest);
+        }
+        outcome.stages.iter().for_each(|stage| self.stage(stage));
+    }
+
+    fn stage(&mut self, stage: &StageOutcome) {
+        self.number(stage.stage.map_or(0, u64::from));
+        self.number(stage.opened.map_or(u64::MAX, |opened| opened.at.0));
+        self.text(stage.opened.map_or("", |opened| opened.by.name()));
+        for StageTally { devices, turns, withdrawn, pushed, succeeded, failed, canceled, last } in
+            &stage.cohorts
+        {
+            self.numbers(&[*devices, *turns, *withdrawn, *pushed]);
+            self.numbers(&[*succeeded, *failed, *canceled, last.0]);
         }
     }
 

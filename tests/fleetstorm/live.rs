@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::golden::scenarios;
 use super::rules::meeting::several;
+use super::rules::stages;
 use super::runs::{load, scenario, simulate, simulate_with};
 use super::sweep;
 
@@ -96,6 +97,12 @@ proptest! {
     fn random_scenarios_come_to_the_same_in_paused_time(text in sweep::text()) {
         let loaded = load(&text);
         prop_assert!(paused(&loaded, 1e6, None) == simulate(&loaded, 1), "{text}");
+    }
+
+    #[test]
+    fn random_stages_come_to_the_same_in_paused_time(text in stages::text()) {
+        let loaded = load(&text);
+        prop_assert!(paused(&loaded, 1e4, None) == simulate(&loaded, 1), "{text}");
     }
 
     #[test]

@@ -193,6 +193,18 @@ fn r07_a_dynamic_campaigns_tasks_go_on() {
 }
 
 #[test]
+fn r07_the_rate_of_a_dynamic_campaign_goes_on_with_its_tasks() {
+    let table = "dynamic = 'present-and-later'\nrate.variable.table = [{ rate = '1 /s' }, \
+        { at = '100 s' }, { at = '1000 s', rate = '1 /s' }]";
+    let cancel = "[[operator]]\nat = '50 s'\naction.cancel = {}\n";
+    let outcome = run(&(scenario(200, table, "download.takes = '0 s'", "") + cancel));
+    assert_eq!(outcome.campaign.status, CampaignStatus::Canceled);
+    // A hundred in the first 100 s, and a hundred from 1,000 s on.
+    assert_eq!(outcome.total().succeeded(), 200);
+    assert_eq!(outcome.total().time_to_updated(100_000), Some(Span(1_099_000_000)));
+}
+
+#[test]
 fn r08_tasks_are_canceled_by_state_or_by_device() {
     let canceled = |step: &str| {
         let outcome = outcome("", &[step]);

@@ -342,6 +342,8 @@ fn campaign_lines() -> impl Strategy<Value = String> {
         "select.percent = 40.0",
         "stages.phases = [{ percent = 30.0 }, { at = '300 s', percent = 100.0 }]",
         "order = 'random'",
+        "stages.groups.group = [{ percent = 40, success = 10, error = 80 }, { percent = 20, success = 20 }, { percent = 40 }]",
+        "stages.groups = { of = 'finished', group = [{ percent = 40, success = 30, error = 80 }, { percent = 60 }] }\nmarks = '30 s'",
         "",
     ]);
     (rate, start, extra, kind).prop_map(|(rate, start, extra, kind)| {

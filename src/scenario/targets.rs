@@ -1,0 +1,49 @@
+//! How many devices a campaign can have.
+
+use super::Loaded;
+use super::check::Checker;
+use super::file::Select;
+use super::path::Path;
+use super::rules::Stages;
+
+impl Loaded {
+    /// Targets if every device matches: an upper bound.
+    pub fn targets_at_most(&self) -> u64 {
+        let devices = u64::from(self.device_count());
+        let matching = match &self.whitelist {
+            Some(list) => (list.len() as u64).min(devices),
+            None => devices.saturating_sub(self.blacklist.len() as u64),
+        };
+        match (&self.scenario.campaign.select, &self.select_list) {
+            (Select::Percent(p), _) if matching > 0 => {
+                // In thousandths of a percent, the finest that R11 allows.
+                let share = (p * 1000.0).round() as u128;
+                ((share * u128::from(matching) / 100_000) as u64).clamp(1, matching)
+            }
+            (Select::All | Select::Percent(_), _) => matching,
+            (Select::List(_) | Select::ListFile(_), Some(list)) => {
+                (list.len() as u64).min(matching)
+            }
+            (Select::List(_) | Select::ListFile(_), None) => matching,
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Where the platform refuses a stage of nobody, so does the check, as far as the size of the
+    /// fleet tells.
+    pub fn stage_of_nobody(&mut self, loaded: &Loaded) {
+        let total = loaded.targets_at_most();
+        let campaign = &self.scenario.campaign;
+        let Some(at) = campaign.stage_of_nobody(total) else { return };
+        let stages = Path::of("campaign.stages");
+        let path = match &campaign.stages {
+            Stages::All => return,
+            Stages::Phases(_) => stages.key("phases").index(at),
+            Stages::Groups(_) => stages.key("groups").key("group").index(at),
+        };
+        let rule = format!("takes none of {total} devices, and is refused by the platform");
+        let help = "raise it; campaign.stage_sizes = \"floor-each\" rounds each stage down";
+        self.refuse(&path.key("percent"), &rule, help);
+    }
+}
