@@ -24,7 +24,7 @@ pub use manifest::{Manifest, RunInfo};
 pub use summary::Summary;
 
 use crate::scenario::Loaded;
-use crate::sim::outcome::{CohortOutcome, Outcome};
+use crate::sim::outcome::{CohortOutcome, Outcome, series_parts};
 use files::Files;
 
 /// Name of the row, entry or tag that stands for the whole fleet.
@@ -60,7 +60,11 @@ fn write_package(files: &mut Files, part: &Loaded, outcome: &Outcome) -> io::Res
     let summary = Summary::of(&part.scenario, outcome);
     let fleet = whole_fleet(outcome);
     files.write("summary.json", |w| {
-        serde_json::to_writer_pretty(&mut *w, &summary)?;
+        // Of thousands of cohorts nobody reads it line by line.
+        match series_parts(outcome.cohorts.len()) < outcome.cohorts.len() {
+            true => serde_json::to_writer(&mut *w, &summary)?,
+            false => serde_json::to_writer_pretty(&mut *w, &summary)?,
+        }
         w.write_all(b"\n")
     })?;
     files.write("summary.md", |w| w.write_all(markdown::render(&summary).as_bytes()))?;

@@ -15,15 +15,19 @@
 //!
 //! Rows that only add up others are left out, so sums over a column are right; `all` appears
 //! where the numbers of the whole fleet are no such sums. `series.csv` leaves out states that
-//! never held a task.
+//! never held a task. With more than 64 cohorts `series.csv` and `counters.csv` have the whole fleet
+//! only, and `latencies.csv` leaves out what a cohort has not recorded.
 
 use std::io::{self, Write};
 
+use super::WHOLE_FLEET;
 use super::files::Files;
 use super::human::seconds;
 use crate::model::Span;
 use crate::scheduler::state::{FailureReason, STATES, TaskState};
-use crate::sim::outcome::{COUNTERS, CohortOutcome, LatencyKind, Outcome, Series};
+use crate::sim::outcome::{
+    COUNTERS, CohortOutcome, LatencyKind, Outcome, Series, SeriesRow, series_parts,
+};
 
 const QUANTILES: [f64; 8] = [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0];
 
@@ -53,17 +57,24 @@ fn series(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     let used: [bool; STATES] =
         std::array::from_fn(|i| outcome.series.rows.iter().any(|row| row.states[i] > 0));
     for (i, time) in outcome.series.times.iter().enumerate() {
-        for (c, cohort) in outcome.cohorts.iter().enumerate() {
-            let row = &outcome.series.rows[i * outcome.cohorts.len() + c];
+        for (name, row) in parts(outcome, i) {
             for state in TaskState::ALL.iter().filter(|s| used[s.index()]) {
                 let tasks = row.states[state.index()].to_string();
                 let (alibaba, quectel) = (state.alibaba().unwrap_or(""), state.quectel());
                 let time = seconds(time.0);
-                csv.write_record([&time, &cohort.name, state.name(), alibaba, quectel, &tasks])?;
+                csv.write_record([&time, name, state.name(), alibaba, quectel, &tasks])?;
             }
         }
     }
     csv.flush()
+}
+
+/// The rows of an instant, each with the name of its cohort, or of the whole fleet.
+fn parts(outcome: &Outcome, instant: usize) -> impl Iterator<Item = (&str, &SeriesRow)> {
+    let count = series_parts(outcome.cohorts.len());
+    let names = outcome.cohorts.iter().map(|cohort| cohort.name.as_str());
+    let whole = (count < outcome.cohorts.len()).then_some(WHOLE_FLEET);
+    whole.into_iter().chain(names).zip(&outcome.series.rows[instant * count..][..count])
 }
 
 fn counters(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -78,11 +89,10 @@ fn counters(w: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         "occupied",
     ])?;
     for (i, time) in outcome.series.times.iter().enumerate() {
-        for (c, cohort) in outcome.cohorts.iter().enumerate() {
-            let row = &outcome.series.rows[i * outcome.cohorts.len() + c];
+        for (name, row) in parts(outcome, i) {
             csv.write_record([
                 &seconds(time.0),
-                &cohort.name,
+                name,
                 &row.pushes.to_string(),
                 &row.repushes.to_string(),
                 &row.retries.to_string(),
@@ -110,9 +120,14 @@ fn versions(w: &mut dyn Write, series: &Series) -> io::Result<()> {
 fn latencies(w: &mut dyn Write, outcome: &Outcome, fleet: &CohortOutcome) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(w);
     csv.write_record(["cohort", "latency", "quantile", "value_s", "count"])?;
+    let many = series_parts(outcome.cohorts.len()) < outcome.cohorts.len();
     for cohort in std::iter::once(fleet).chain(&outcome.cohorts) {
         for kind in LatencyKind::ALL {
             let latency = cohort.tally.latency(kind);
+            // Thousands of cohorts with a line for each thing that did not happen are no table.
+            if many && latency.count() == 0 {
+                continue;
+            }
             for q in QUANTILES {
                 // The least value is known exactly, the histogram's is not.
                 let value = if q == 0.0 { latency.min() } else { latency.quantile(q) };

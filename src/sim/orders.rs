@@ -41,19 +41,29 @@ impl Shard<'_> {
                 }
             }
             Order::Retry { devices } => {
-                for slot in 0..self.records.len() as u32 {
-                    let device = self.records.device(slot);
-                    if devices.as_ref().is_none_or(|devices| devices.contains(&device)) {
-                        self.retry_failed(slot, device, now);
-                    }
+                let slots = match devices {
+                    Some(devices) => self.slots_of(devices),
+                    None => (0..self.records.len() as u32).collect(),
+                };
+                for slot in slots {
+                    self.retry_failed(slot, self.records.device(slot), now);
                 }
             }
         }
     }
 
-    /// Where those of the devices lie that have a record here.
+    /// Where those of the devices lie that have a record here, in order of the slots.
     fn slots_of(&self, devices: &[DeviceId]) -> Vec<u32> {
-        devices.iter().filter_map(|device| self.records.find(*device)).collect()
+        let mut sorted = devices.to_vec();
+        sorted.sort_unstable();
+        let slots = 0..self.records.len() as u32;
+        slots
+            .filter(|slot| {
+                self.records
+                    .device_in_use(*slot)
+                    .is_some_and(|device| sorted.binary_search(&device).is_ok())
+            })
+            .collect()
     }
 
     /// Ends the open task of the device at `slot` if `which` says so of its state, and of

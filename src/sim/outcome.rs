@@ -229,11 +229,18 @@ pub struct CohortOutcome {
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Series {
     pub times: Vec<Time>,
-    /// One row per instant and cohort: row `i * cohorts + c`.
+    /// One row per instant and part, which is a cohort, or the whole fleet where there are many
+    /// cohorts: row `i * parts + p`, see [`series_parts`].
     pub rows: Vec<SeriesRow>,
     /// Devices by version: row `i * versions + v`, in the order of `version_names`.
     pub version_names: Vec<String>,
     pub versions: Vec<u64>,
+}
+
+/// Parts of the fleet that the series tells apart: its cohorts, or with more than 64 of them only
+/// the whole, since nobody looks at so many curves and they would outgrow everything else.
+pub fn series_parts(cohorts: usize) -> usize {
+    if cohorts <= 64 { cohorts } else { 1 }
 }
 
 /// One cohort at one instant; cumulative from `pushes` on.

@@ -124,17 +124,10 @@ impl Records {
         split(device, self.shards).0
     }
 
-    /// The slot of a device that has something to do; it may take a look at all of them.
-    pub fn find(&self, device: DeviceId) -> Option<u32> {
-        if split(device, self.shards).1 != self.shard {
-            return None;
-        }
-        if self.every_device {
-            return Some(self.slot_of(device));
-        }
-        let is_in_use = |slot: usize| self.presences[slot] != Presence::nobody();
-        let slot = (0..self.devices.len()).find(|s| self.devices[*s] == device && is_in_use(*s));
-        slot.map(|slot| slot as u32)
+    /// The device whose record lies at `slot`; none where the record was given back.
+    pub fn device_in_use(&self, slot: u32) -> Option<DeviceId> {
+        let is_in_use = self.every_device || self.presences[slot as usize] != Presence::nobody();
+        is_in_use.then(|| self.device(slot))
     }
 
     /// Gives back the record of a device that has no flight and nothing to wait for.

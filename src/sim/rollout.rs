@@ -13,7 +13,7 @@ use super::devices;
 use super::ledger::Status;
 use super::outcome::{
     AbortOutcome, CampaignOutcome, CohortOutcome, DeviceCounts, Ended, Events, Outcome, SeriesRow,
-    Tally, show_cause,
+    Tally, series_parts, show_cause,
 };
 use super::plan;
 use super::records::split;
@@ -371,10 +371,12 @@ impl<'a, 'w> Rollout<'a, 'w> {
     }
 
     fn rows(&self, package: usize) -> Vec<SeriesRow> {
-        let mut rows = vec![SeriesRow::default(); self.world().cohorts.len()];
+        let cohorts = self.world().cohorts.len();
+        let parts = series_parts(cohorts);
+        let mut rows = vec![SeriesRow::default(); parts];
         for shard in self.shards_of(package) {
-            for (row, tally) in rows.iter_mut().zip(&lock(shard).books.tallies) {
-                add_to_row(row, tally);
+            for (cohort, tally) in lock(shard).books.tallies.iter().enumerate() {
+                add_to_row(&mut rows[cohort.min(parts - 1)], tally);
             }
         }
         rows
