@@ -22,7 +22,7 @@ pub struct Attempt {
     /// Attempt number from 1.
     pub number: u8,
     interruptions: u16,
-    /// Version the device runs, as an index into the run's list of versions.
+    /// Version the attempt starts from, as an index into the run's list of versions.
     pub version: u16,
 }
 
@@ -196,6 +196,12 @@ impl Attempt {
     #[inline(always)]
     pub fn is_installing(&self) -> bool {
         self.phase == Phase::Installing
+    }
+
+    /// Another version is installed, and the device is offline.
+    pub fn has_unreported_version(&self) -> bool {
+        let installs = matches!(self.verdict, Verdict::Target | Verdict::WrongVersion);
+        self.phase == Phase::Reporting && installs
     }
 
     /// The device has bricked.

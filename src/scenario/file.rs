@@ -15,8 +15,8 @@ use super::law::Law;
 use super::moments::Moment;
 use super::profile::Profile;
 use super::rules::{
-    AbortRule, Cancel, Conflict, Dynamic, FailedCounts, ModuleOrder, NotStarted, Order, RateFrom,
-    Reached, StageOf, StageSizes, Stages, Step, TimeoutFrom, Window,
+    AbortRule, Cancel, Conflict, Dynamic, FailedCounts, Joiners, ModuleOrder, NotStarted, Order,
+    RateFrom, Reached, StageOf, StageSizes, Stages, Step, TimeoutFrom, Window,
 };
 use crate::model::{BitRate, Bytes, EventRate, Span};
 
@@ -148,6 +148,9 @@ pub struct Campaign {
     /// It also takes devices that match later; none: only those that match when it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dynamic: Option<Dynamic>,
+    /// When those have their turn that match it later.
+    #[serde(default)]
+    pub joiners: Joiners,
     /// What happens where a device still has an unfinished task of another campaign.
     #[serde(default)]
     pub conflict: Conflict,

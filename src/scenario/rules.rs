@@ -149,6 +149,18 @@ pub enum Dynamic {
     Later,
 }
 
+/// When devices have their turn that match a dynamic campaign later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Joiners {
+    /// At the end of the list, under the rate.
+    #[default]
+    InTurn,
+    /// At once: the rate does not hold for their first push, windows, marks and the cap on tasks
+    /// in flight do.
+    AtOnce,
+}
+
 /// What happens where a device still has an unfinished task of another campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -156,8 +168,14 @@ pub enum Conflict {
     /// The unfinished task stays; the new one fails as occupied.
     #[default]
     Keep,
-    /// The unfinished task is canceled, unless it is in progress.
+    /// The unfinished task is canceled, unless it is in progress; then the new one fails as
+    /// occupied.
     Overwrite,
+    /// The new task waits until the unfinished one is final, and then has its turn.
+    Queue,
+    /// The unfinished task is canceled, unless it is in progress; then the new one waits until it
+    /// is final.
+    Supersede,
 }
 
 /// How a device with several packages to install goes about it.

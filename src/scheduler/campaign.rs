@@ -30,6 +30,8 @@ pub struct CampaignPolicy {
     pub confirms: bool,
     /// It also takes devices that come later (R12).
     pub dynamic: bool,
+    /// The rate does not hold for those who do.
+    pub joins_at_once: bool,
     pub abort: Vec<AbortRule>,
     pub task: TaskPolicy,
 }
@@ -315,6 +317,21 @@ impl Campaign {
     /// A dynamic campaign targets a device that matches later (R12).
     pub fn add_target(&mut self) {
         self.counts.total += 1;
+    }
+
+    /// R27: a device turned out to need no task, which it had waited with.
+    pub fn drop_target(&mut self, device: DeviceId, now: Time) {
+        take(&mut self.counts.total, 1);
+        self.stages.spare(device);
+        self.open_stages(now);
+    }
+
+    /// A device that matches later has its turn (R12).
+    pub fn join(&mut self, device: DeviceId, lane: u16) {
+        match self.policy.joins_at_once {
+            true => self.dispatcher.join(device, lane),
+            false => self.dispatcher.append(device, lane),
+        }
     }
 
     /// The device has its turn at the end of the list.

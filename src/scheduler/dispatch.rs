@@ -1,6 +1,6 @@
 //! Who is pushed when (R15 to R18): the central part of a campaign.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::model::{DeviceId, Time, take};
 
@@ -40,6 +40,8 @@ pub struct Dispatcher {
     lanes: Vec<Lane>,
     /// Devices on the lists whose next turn is to be passed over, and how many of their turns.
     passed_over: BTreeMap<DeviceId, u32>,
+    /// Devices whose first push waits for no permit.
+    at_once: BTreeSet<DeviceId>,
     /// The stages that are open.
     reach: Reach,
     /// So many devices may be pushed that are not in flight yet.
@@ -55,6 +57,9 @@ pub struct Lane {
     ready: VecDeque<Ready>,
     /// Devices in flight that wait for another try.
     again: VecDeque<Ready>,
+    /// Devices that joined and need no permit: before their turn, and ready after it.
+    joiners: VecDeque<DeviceId>,
+    free: VecDeque<Ready>,
     /// The span in which it is open, as of the last look.
     open: (Time, Time),
     /// Turns taken on its list.
@@ -76,6 +81,8 @@ impl Lane {
             ends: Vec::new(),
             ready: VecDeque::new(),
             again: VecDeque::new(),
+            joiners: VecDeque::new(),
+            free: VecDeque::new(),
             open: (Time::ZERO, Time::NEVER),
         }
     }
@@ -119,7 +126,7 @@ pub struct Ready {
 pub enum Turn {
     /// Listed and pushed: permit at `at`.
     List { device: DeviceId, at: Time, online: bool },
-    /// Listed, but offline: waits aside.
+    /// Listed, but offline, or busy with another campaign's task: waits aside.
     Aside { device: DeviceId },
     /// From the ready queue: permit at `at`.
     Ready { ready: Ready, at: Time },
@@ -134,6 +141,11 @@ pub enum Turn {
 pub trait FleetView {
     /// Whether a device that has had no turn yet is online.
     fn is_online(&mut self, device: DeviceId) -> bool;
+    /// Whether a device that has had no turn yet must first be done with another campaign's
+    /// task (R27).
+    fn is_occupied(&mut self, _device: DeviceId) -> bool {
+        false
+    }
     /// Whether the device has been online and waiting ever since the entry was made.
     fn is_still_ready(&mut self, ready: &Ready) -> bool;
     /// Takes a turn, to be carried out after the boundary.
@@ -162,6 +174,7 @@ impl Dispatcher {
             retries_need_permit,
             lanes,
             passed_over: BTreeMap::new(),
+            at_once: BTreeSet::new(),
             reach: Reach::All,
             slots: u64::MAX,
         }
@@ -176,7 +189,10 @@ impl Dispatcher {
     pub fn add_ready(&mut self, batch: &mut Vec<Ready>) {
         // Stable, since that is fastest for a few sorted lists one behind the other.
         batch.sort();
-        batch.drain(..).for_each(|ready| self.lanes[usize::from(ready.lane)].add(ready));
+        for ready in batch.drain(..) {
+            let free = !ready.again && self.at_once.contains(&ready.device);
+            self.lanes[usize::from(ready.lane)].add(ready, free);
+        }
     }
 
     /// Begins with these lanes, nobody of whom had a turn.
@@ -210,9 +226,21 @@ impl Dispatcher {
         self.lanes[usize::from(lane)].list.append(device);
     }
 
+    /// A device joins whose first push waits for no permit (R12); its lane's openings and the
+    /// slots hold for it.
+    pub fn join(&mut self, device: DeviceId, lane: u16) {
+        self.at_once.insert(device);
+        let lane = &mut self.lanes[usize::from(lane)];
+        match self.enrols {
+            true => lane.list.append(device),
+            false => lane.joiners.push_back(device),
+        }
+    }
+
     /// Nobody has a turn on the lists any more.
     pub fn close(&mut self) {
         for lane in &mut self.lanes {
+            lane.joiners.clear();
             lane.list = Selection::new(DeviceList::All(0), None);
         }
         self.passed_over.clear();
@@ -220,7 +248,7 @@ impl Dispatcher {
 
     /// Takes a device that had no turn yet off the list; whether it was there.
     pub fn withdraw(&mut self, device: DeviceId) -> bool {
-        self.lanes.iter_mut().any(|lane| lane.list.withdraw(device))
+        self.lanes.iter_mut().any(|lane| lane.withdraw(device))
     }
 
     /// Passes over the next turn of a device that is known to stand on a list; unlike
@@ -235,17 +263,20 @@ impl Dispatcher {
     pub fn next_deadline(&self, now: Time, ready: bool) -> Time {
         let waits = |lane: &Lane| {
             let first = !lane.ready.is_empty() || lane.is_in_reach() && !lane.list.is_exhausted();
-            ready || !lane.again.is_empty() || self.slots > 0 && first
+            ready || !lane.again.is_empty() || self.slots > 0 && (first || lane.has_joiners())
         };
         let lists = |lane: &Lane| lane.is_in_reach() && !lane.list.is_exhausted();
         if self.enrols && self.lanes.iter().any(lists) {
             return now;
         }
-        let free = !self.retries_need_permit
-            && (ready || self.lanes.iter().any(|lane| !lane.again.is_empty()));
+        let retries = ready || self.lanes.iter().any(|lane| !lane.again.is_empty());
+        let free = retries && !self.retries_need_permit || ready && !self.at_once.is_empty();
         let permit = if free { now } else { self.next_permit(now) };
-        let openings = self.lanes.iter().filter(|lane| waits(lane)).map(|lane| &lane.openings);
-        openings.map(|openings| openings.next(permit).0).min().unwrap_or(Time::NEVER)
+        let opens = |lane: &Lane| {
+            let joiners = self.slots > 0 && lane.has_joiners();
+            lane.openings.next(if joiners { now } else { permit }).0
+        };
+        self.lanes.iter().filter(|lane| waits(lane)).map(opens).min().unwrap_or(Time::NEVER)
     }
 
     /// Whether it matters to the rate how many devices have succeeded.
@@ -325,6 +356,9 @@ impl Dispatcher {
         if self.enrols && self.enrol(fleet, limit) {
             return true;
         }
+        if !self.at_once.is_empty() {
+            self.send_joiners(from, to, fleet);
+        }
         let more = self.grant(from, to, fleet, limit);
         if !more && self.polled {
             self.refuse(fleet);
@@ -379,7 +413,8 @@ impl Dispatcher {
             return;
         }
         for lane in &mut self.lanes {
-            for ready in lane.ready.drain(..).chain(lane.again.drain(..)) {
+            let ready = lane.ready.drain(..).chain(lane.again.drain(..));
+            for ready in ready.chain(lane.free.drain(..)) {
                 if fleet.is_still_ready(&ready) {
                     fleet.take(Turn::NotNow { ready });
                 }
@@ -393,6 +428,39 @@ impl Dispatcher {
             while let Some(ready) = lane.again.pop_front() {
                 if fleet.is_still_ready(&ready) {
                     fleet.take(Turn::Ready { ready, at: lane.open.0 });
+                }
+            }
+        }
+    }
+
+    /// Pushes those who joined and need no permit (R12).
+    #[cold]
+    fn send_joiners(&mut self, from: Time, to: Time, fleet: &mut impl FleetView) {
+        let Dispatcher { lanes, limiter, slots, passed_over, offline, .. } = self;
+        for lane in lanes.iter_mut().filter(|lane| lane.open.0 < to) {
+            let at = lane.open.0;
+            while *slots > 0
+                && let Some(ready) = lane.free.pop_front()
+            {
+                if fleet.is_still_ready(&ready) {
+                    limiter.notified(from);
+                    *slots -= 1;
+                    fleet.take(Turn::Ready { ready, at });
+                }
+            }
+            while *slots > 0
+                && let Some(device) = lane.joiners.pop_front()
+            {
+                if is_passed_over(passed_over, device) {
+                    continue;
+                }
+                match offline.first_turn(device, fleet) {
+                    None => fleet.take(Turn::Aside { device }),
+                    Some(online) => {
+                        limiter.notified(from);
+                        *slots -= 1;
+                        fleet.take(Turn::List { device, at, online });
+                    }
                 }
             }
         }
@@ -443,17 +511,29 @@ impl Dispatcher {
         if let Some(later) = lane.list.ahead(FORESIGHT) {
             fleet.expect_listed(later);
         }
-        let online = fleet.is_online(device);
-        fleet.take(match self.offline {
-            OfflineTurn::WhenOnline if !online => Turn::Aside { device },
-            OfflineTurn::WhenOnline | OfflineTurn::StoreAndForward => {
+        let turn = match self.offline.first_turn(device, fleet) {
+            None => Turn::Aside { device },
+            Some(online) => {
                 let at = limiter.take(from);
                 limiter.notified(at);
                 take(slots, 1);
                 Turn::List { device, at, online }
             }
-        });
+        };
+        fleet.take(turn);
         true
+    }
+}
+
+impl OfflineTurn {
+    /// Whether the device is online at its turn, if the offer leaves now; none: it waits aside.
+    #[inline(always)]
+    fn first_turn(self, device: DeviceId, fleet: &mut impl FleetView) -> Option<bool> {
+        if fleet.is_occupied(device) {
+            return None;
+        }
+        let online = fleet.is_online(device);
+        (online || self == OfflineTurn::StoreAndForward).then_some(online)
     }
 }
 
@@ -488,8 +568,24 @@ impl Lane {
         }
     }
 
-    fn add(&mut self, ready: Ready) {
-        let queue = if ready.again { &mut self.again } else { &mut self.ready };
+    /// Whether somebody waits who needs no permit.
+    fn has_joiners(&self) -> bool {
+        !self.joiners.is_empty() || !self.free.is_empty()
+    }
+
+    /// Takes a device that had no turn yet off; whether it was there.
+    fn withdraw(&mut self, device: DeviceId) -> bool {
+        let joiner = self.joiners.iter().position(|joiner| *joiner == device);
+        joiner.is_some_and(|at| self.joiners.remove(at).is_some()) || self.list.withdraw(device)
+    }
+
+    /// `free`: it needs no permit.
+    fn add(&mut self, ready: Ready, free: bool) {
+        let queue = match () {
+            () if free => &mut self.free,
+            () if ready.again => &mut self.again,
+            () => &mut self.ready,
+        };
         debug_assert!(
             queue.back().is_none_or(|last| last.since <= ready.since),
             "in order of time"

@@ -8,7 +8,7 @@ pub struct Selection {
     list: DeviceList,
     next: u64,
     /// Which listed devices are targeted; none: all of them.
-    targeted: Option<Box<[u64]>>,
+    targeted: Option<Vec<u64>>,
     /// Which of them are to be passed over; none: nobody.
     withdrawn: Option<Vec<u64>>,
 }
@@ -48,7 +48,7 @@ impl DeviceList {
 impl Selection {
     /// `targeted` holds one bit per position of the list, lowest bit first; none: every one.
     pub fn new(list: DeviceList, targeted: Option<Box<[u64]>>) -> Selection {
-        Selection { list, next: 0, targeted, withdrawn: None }
+        Selection { list, next: 0, targeted: targeted.map(Vec::from), withdrawn: None }
     }
 
     #[inline(always)]
@@ -76,12 +76,12 @@ impl Selection {
         None
     }
 
-    /// Puts a device at the end of the list, where it may stand a second time (R12).
-    ///
-    /// # Panics
-    /// Unless every listed device is targeted.
+    /// Puts a device at the end of the list, where it may stand a second time (R12); it is
+    /// targeted, whoever else is.
     pub fn append(&mut self, device: DeviceId) {
-        assert!(self.targeted.is_none(), "a part of a list has no end");
+        if let Some(bits) = &mut self.targeted {
+            set(bits, self.list.len());
+        }
         match &mut self.list {
             DeviceList::Listed(devices) => devices.push(device),
             DeviceList::All(count) => {
@@ -95,11 +95,13 @@ impl Selection {
         let length = self.list.len();
         let position = match &self.list {
             DeviceList::All(count) => u64::from(device.0.min(*count)),
-            DeviceList::Listed(devices) => {
-                let left = &devices[self.next.min(length) as usize..];
-                let position = left.iter().position(|d| *d == device);
-                position.map_or(length, |at| self.next + at as u64)
-            }
+            // Where it stands a second time, its first place may be untargeted or past.
+            DeviceList::Listed(devices) => (self.next..length)
+                .find(|at| {
+                    let is_there = devices[*at as usize] == device && self.is_targeted(*at);
+                    is_there && !self.is_withdrawn(*at)
+                })
+                .unwrap_or(length),
         };
         if position < self.next
             || position >= length
@@ -108,9 +110,7 @@ impl Selection {
         {
             return false;
         }
-        let bits = self.withdrawn.get_or_insert_default();
-        bits.resize(length.div_ceil(64) as usize, 0);
-        bits[(position / 64) as usize] |= 1 << (position % 64);
+        set(self.withdrawn.get_or_insert_default(), position);
         true
     }
 
@@ -124,6 +124,15 @@ impl Selection {
     fn is_targeted(&self, position: u64) -> bool {
         self.targeted.as_ref().is_none_or(|bits| is_set(bits, position))
     }
+}
+
+/// Sets a bit, beyond the end as well.
+fn set(bits: &mut Vec<u64>, position: u64) {
+    let word = (position / 64) as usize;
+    if word >= bits.len() {
+        bits.resize(word + 1, 0);
+    }
+    bits[word] |= 1 << (position % 64);
 }
 
 #[inline(always)]

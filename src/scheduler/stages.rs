@@ -46,6 +46,8 @@ pub struct Group {
     pub error: u32,
     pub succeeded: u64,
     pub failed: u64,
+    /// Of its size, devices that turned out to need no task.
+    pub spared: u64,
     /// The campaign was suspended for it; that happens once.
     pub stopped: bool,
 }
@@ -185,6 +187,14 @@ impl Groups {
         too_many && !std::mem::replace(&mut group.stopped, too_many)
     }
 
+    /// A device of a group needs no task after all.
+    fn spare(&mut self, device: DeviceId) {
+        if let Some(group) = self.group(device) {
+            group.spared += 1;
+            self.advance();
+        }
+    }
+
     /// A failed device of a group is tried again.
     fn take_back(&mut self, device: DeviceId) {
         if let Some(group) = self.group(device) {
@@ -196,7 +206,7 @@ impl Groups {
     fn advance(&mut self) {
         while self.current + 1 < self.groups.len() {
             let group = &self.groups[self.current];
-            let started = group.size == 0 || group.succeeded + group.failed > 0;
+            let started = group.size == group.spared || group.succeeded + group.failed > 0;
             let least = u64::from(group.success) * group.of(self.denominator);
             if !started || group.succeeded * 100 < least {
                 return;
@@ -210,7 +220,7 @@ impl Group {
     /// What its percentages are of.
     fn of(&self, denominator: GroupDenominator) -> u64 {
         match denominator {
-            GroupDenominator::Total => self.size,
+            GroupDenominator::Total => self.size - self.spared,
             GroupDenominator::Finished => self.succeeded + self.failed,
         }
     }
@@ -252,6 +262,13 @@ impl Stages {
                 phases.at.get(phases.open(now)).copied().unwrap_or(Time::NEVER)
             }
             Stages::One | Stages::Groups(_) => Time::NEVER,
+        }
+    }
+
+    /// Takes note that a device needs no task after all.
+    pub fn spare(&mut self, device: DeviceId) {
+        if let Stages::Groups(groups) = self {
+            groups.spare(device);
         }
     }
 

@@ -105,8 +105,14 @@ impl<'w> Books<'w> {
     pub fn version_of(&self, slot: u32, device: DeviceId, cohort: CohortId) -> u16 {
         match &self.ledger {
             None => self.world.version_of(device, cohort),
-            Some(ledger) => ledger.installed[slot as usize],
+            Some(ledger) => ledger.installed[slot as usize].version,
         }
+    }
+
+    /// Since when the device, whose turn on the list has come, is eligible for its push.
+    #[inline(always)]
+    pub fn eligible_since(&self, slot: u32) -> Time {
+        self.ledger.as_ref().map_or(self.activated, |ledger| ledger.since[slot as usize])
     }
 
     /// Nothing is lost and nothing counted twice.

@@ -7,6 +7,7 @@ use crate::scheduler::{Effect, Input, Task, TaskResult, Tasked};
 
 use super::books::Books;
 use super::calendar::{Entry, Kind};
+use super::ledger::Ledger;
 use super::outcome::{LatencyKind, MAX_ATTEMPT_COUNTED, Tally};
 use super::records::Flight;
 use super::trace::{self, TraceEntry};
@@ -83,7 +84,7 @@ impl Books<'_> {
         let number = active.flight.task.attempt();
         let after = active.flight.task.state();
         let luck = active.luck(world);
-        let version = active.flight.attempt.version;
+        let version = self.version_running(active);
         let online = active.presence.online();
         let (attempt, report) = Attempt::offer(now, online, number, version, &luck);
         match self.traffic {
@@ -260,6 +261,11 @@ impl Books<'_> {
             None => {
                 if !online {
                     self.note_strand(active);
+                    if let Some(ledger) = &mut self.ledger
+                        && active.flight.attempt.has_unreported_version()
+                    {
+                        ledger.install_unreported(active.flight.slot, now);
+                    }
                 }
                 return Fate::GoesOn;
             }
@@ -359,14 +365,47 @@ impl Books<'_> {
         }
         // A device that is to stop is told so once it is there.
         if effect != Effect::AskToStop {
-            self.note(active, now, trace::event(input));
+            let version = self.reported_version(active, now, input);
+            self.note_report(active, now, trace::event(input), version);
         }
         effect
+    }
+
+    /// The version that the device tells in its report, if it tells one.
+    #[inline(always)]
+    fn reported_version(&self, active: &Active, now: Time, input: Input) -> Option<u16> {
+        let version = match input {
+            Input::TargetVersion => self.world.versions.target,
+            Input::OtherVersion => self.world.versions.other,
+            _ => return None,
+        };
+        let reported = |ledger: &Ledger| ledger.reported(active.flight.slot, now, version);
+        Some(self.ledger.as_deref().map_or(version, reported))
+    }
+
+    /// The version that the device runs.
+    #[inline(always)]
+    pub fn version_running(&self, active: &Active) -> u16 {
+        match &self.ledger {
+            None => active.flight.attempt.version,
+            Some(ledger) => ledger.installed[active.flight.slot as usize].version,
+        }
     }
 
     /// For the log of a traced device.
     #[inline(always)]
     pub fn note(&mut self, active: &Active, at: Time, event: &'static str) {
+        self.note_report(active, at, event, None);
+    }
+
+    #[inline(always)]
+    fn note_report(
+        &mut self,
+        active: &Active,
+        at: Time,
+        event: &'static str,
+        version: Option<u16>,
+    ) {
         self.trace.note(active.device, || {
             let (task, online) = (&active.flight.task, active.presence.online());
             let waits = active.presence.stage() == Stage::Waiting;
@@ -374,7 +413,7 @@ impl Books<'_> {
                 TaskState::Queued(_) if waits => TaskState::Queued(QueueCause::Offline),
                 state => state,
             };
-            let (device, version) = (active.device, Some(active.flight.attempt.version));
+            let device = active.device;
             TraceEntry { at, event, state, attempt: task.attempt(), online, device, version }
         });
     }
@@ -452,14 +491,15 @@ impl Books<'_> {
             Verdict::WrongVersion => self.world.versions.other,
             _ => return,
         };
-        let from = std::mem::replace(&mut active.flight.attempt.version, to);
+        let before = match &mut self.ledger {
+            None => Some(std::mem::replace(&mut active.flight.attempt.version, to)),
+            Some(ledger) => ledger.install(active.flight.slot, active.device, now, to),
+        };
+        let Some(from) = before else { return };
         // One shard holds what the fleet began with; only the sum over shards is a count.
         let count = &mut self.versions;
         count[usize::from(from)] = count[usize::from(from)].wrapping_sub(1);
         count[usize::from(to)] = count[usize::from(to)].wrapping_add(1);
-        if let Some(ledger) = &mut self.ledger {
-            ledger.install(active.flight.slot, active.device, now, to);
-        }
     }
 
     /// R18, R19: the device is listed: its user is asked, or it may ask for the offer.

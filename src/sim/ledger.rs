@@ -5,6 +5,8 @@
 //! package changes for another goes through the ledgers, within the thread that owns the
 //! device.
 
+use std::collections::BTreeMap;
+
 use crate::model::{DeviceId, Time};
 use crate::scheduler::state::{FailureReason, TaskState};
 
@@ -19,6 +21,10 @@ pub enum Status {
     None,
     /// Not final.
     Open,
+    /// Not final; another campaign's task comes first.
+    Behind,
+    /// As [`Status::Behind`], with a turn that has come meanwhile.
+    Held,
     /// Not final, and the device has been pushed for one of the campaign's packages.
     Committed,
     Succeeded,
@@ -30,10 +36,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// Not final.
     pub fn is_open(self) -> bool {
-        matches!(self, Status::Open | Status::Committed)
+        matches!(self, Status::Open | Status::Committed) || self.is_behind()
     }
 
+    /// Another campaign's task comes first.
+    pub fn is_behind(self) -> bool {
+        matches!(self, Status::Behind | Status::Held)
+    }
+
+    /// That of a task in this final state.
     pub fn of_final(state: TaskState) -> Status {
         match state {
             TaskState::Succeeded => Status::Succeeded,
@@ -48,7 +61,9 @@ impl Status {
     pub fn as_state(self) -> Option<TaskState> {
         Some(match self {
             Status::None => return None,
-            Status::Open | Status::Committed => TaskState::AwaitingConfirmation,
+            Status::Open | Status::Behind | Status::Held | Status::Committed => {
+                TaskState::AwaitingConfirmation
+            }
             Status::Succeeded => TaskState::Succeeded,
             Status::Failed | Status::Occupied => TaskState::Failed(FailureReason::Upgrade),
             Status::Canceled => TaskState::Canceled,
@@ -68,9 +83,27 @@ enum News {
         at: Time,
         state: TaskState,
     },
-    Installed {
-        version: u16,
-    },
+    Installed(Installed),
+}
+
+/// What a device runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// When it was installed.
+    at: Time,
+    /// By which package of the fleet.
+    by: u16,
+    /// An index into the module's versions.
+    pub version: u16,
+}
+
+impl Installed {
+    /// A device runs what it installed last in time; of two installations at one instant, that
+    /// of the package which stands later in the scenario. What it ran before, if `next` is last.
+    fn follow(&mut self, next: Installed) -> Option<u16> {
+        let is_last = (next.at, next.by) >= (self.at, self.by);
+        is_last.then(|| std::mem::replace(self, next).version)
+    }
 }
 
 /// A device reported another version.
@@ -84,8 +117,13 @@ pub struct VersionReport {
 #[derive(Debug)]
 pub struct Ledger {
     pub status: Vec<Status>,
-    /// Version that runs, as an index into the module's versions.
-    pub installed: Vec<u16>,
+    pub installed: Vec<Installed>,
+    /// Since when it is eligible for its task, or waits with it for another.
+    pub since: Vec<Time>,
+    /// Position of the package among all of the fleet.
+    own: u16,
+    /// By place: when a version was installed that the device could not report yet.
+    unreported: BTreeMap<u32, Time>,
     /// Whether another campaign has an unfinished task there, while failed ones are retried.
     pub occupied: Vec<bool>,
     /// With the device and its place.
@@ -95,22 +133,33 @@ pub struct Ledger {
     /// Somebody waits for devices that report another version.
     pub wants_reports: bool,
     pub reports: Vec<VersionReport>,
+    /// Somebody waits for devices to be done with their tasks.
+    pub wants_ends: bool,
+    pub ends: Vec<(DeviceId, Time)>,
 }
 
 impl Ledger {
-    pub fn new(installed: Vec<u16>, wants_reports: bool) -> Ledger {
-        let status = vec![Status::None; installed.len()];
+    /// For the package at this position, by the versions that devices run.
+    pub fn new(own: u16, versions: impl Iterator<Item = u16>) -> Ledger {
+        let first = |version| Installed { at: Time::ZERO, by: 0, version };
+        let installed: Vec<Installed> = versions.map(first).collect();
         Ledger {
-            status,
+            status: vec![Status::None; installed.len()],
+            since: vec![Time::ZERO; installed.len()],
             installed,
+            own,
+            unreported: BTreeMap::new(),
             occupied: Vec::new(),
             news: Vec::new(),
             followed: 0,
-            wants_reports,
+            wants_reports: false,
             reports: Vec::new(),
+            wants_ends: false,
+            ends: Vec::new(),
         }
     }
 
+    /// The device is pushed for the package.
     pub fn start(&mut self, slot: u32, device: DeviceId, at: Time) {
         match self.status[slot as usize] {
             Status::Committed => self.followed += 1,
@@ -121,25 +170,52 @@ impl Ledger {
         }
     }
 
+    /// The device's task has ended in this state.
     pub fn end(&mut self, slot: u32, device: DeviceId, at: Time, state: TaskState) {
         self.status[slot as usize] = Status::of_final(state);
         self.news.push((slot, device, News::Ended { at, state }));
+        self.note_end(device, at);
     }
 
+    /// A task of the device has ended.
+    pub fn note_end(&mut self, device: DeviceId, at: Time) {
+        if self.wants_ends {
+            self.ends.push((device, at));
+        }
+    }
+
+    /// Whether another campaign has an unfinished task there, as of the retry by hand.
     pub fn is_occupied(&self, slot: u32) -> bool {
         self.occupied.get(slot as usize).is_some_and(|occupied| *occupied)
     }
 
+    /// The device's task, which had failed, is open again.
     pub fn reopen(&mut self, slot: u32) {
         self.status[slot as usize] = Status::Committed;
     }
 
-    pub fn install(&mut self, slot: u32, device: DeviceId, at: Time, version: u16) {
-        self.installed[slot as usize] = version;
-        self.news.push((slot, device, News::Installed { version }));
+    /// The device has installed a version, and is offline.
+    pub fn install_unreported(&mut self, slot: u32, at: Time) {
+        self.unreported.entry(slot).or_insert(at);
+    }
+
+    /// The device reports at `now` that it has installed the version; what it ran before, unless
+    /// it has installed another one since.
+    pub fn install(&mut self, slot: u32, device: DeviceId, now: Time, version: u16) -> Option<u16> {
+        let at = self.unreported.remove(&slot).unwrap_or(now);
+        let next = Installed { at, by: self.own, version };
+        self.news.push((slot, device, News::Installed(next)));
         if self.wants_reports {
-            self.reports.push(VersionReport { at, device });
+            self.reports.push(VersionReport { at: now, device });
         }
+        self.installed[slot as usize].follow(next)
+    }
+
+    /// What the device reports at `now` to run, having installed the version.
+    pub fn reported(&self, slot: u32, now: Time, version: u16) -> u16 {
+        let runs = self.installed[slot as usize];
+        // What is known here of the rest of the tick is still to come.
+        if runs.at <= now { runs.version } else { version }
     }
 }
 
@@ -192,9 +268,13 @@ pub fn pass_on<'w>(
                     });
                 }
             }
-            News::Installed { version } => {
+            News::Installed(next) => {
                 for &same in &peers.same_module {
-                    with(same, &mut |shard| shard.set_version(slot, version));
+                    with(same, &mut |shard| {
+                        if let Some(ledger) = &mut shard.books.ledger {
+                            ledger.installed[slot as usize].follow(next);
+                        }
+                    });
                 }
             }
         }
@@ -222,5 +302,39 @@ impl Shard<'_> {
             self.inbox.listed.push(Listed { device, at, online: true });
         }
         begins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_installation_in_time_counts_and_at_one_instant_the_later_package() {
+        let installed = |at, by, version| Installed { at: Time(at), by, version };
+        let mut runs = installed(0, 0, 1);
+        for (next, before, version) in [
+            (installed(50, 1, 2), Some(1), 2),
+            // Heard of late.
+            (installed(49, 2, 3), None, 2),
+            (installed(50, 0, 4), None, 2),
+            (installed(50, 2, 3), Some(2), 3),
+            (installed(51, 0, 4), Some(3), 4),
+        ] {
+            assert_eq!((runs.follow(next), runs.version), (before, version), "{next:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_installed_offline_counts_from_then_on() {
+        let device = DeviceId(0);
+        let mut ledger = Ledger::new(1, std::iter::once(1));
+        ledger.install_unreported(0, Time(40));
+        // Another package tells of what it installed meanwhile.
+        ledger.installed[0].follow(Installed { at: Time(60), by: 0, version: 2 });
+        assert_eq!(ledger.install(0, device, Time(100), 3), None);
+        assert_eq!(ledger.reported(0, Time(100), 3), 2);
+        assert_eq!(ledger.install(0, device, Time(110), 3), Some(2));
+        assert_eq!(ledger.reported(0, Time(110), 3), 3);
     }
 }

@@ -1,20 +1,18 @@
 //! Tasks that are made while the run goes on: at a campaign's start, and for devices that match
-//! later (R11, R12); and what happens where two campaigns meet on a device (R27).
+//! later (R11, R12).
 
 use std::sync::{Mutex, MutexGuard};
 
 use crate::model::{DeviceId, Time};
-use crate::scenario::Loaded;
-use crate::scenario::file::{Package, Select};
+use crate::scenario::file::Package;
 use crate::scenario::rules::{Conflict, Dynamic, ModuleOrder, Order};
 use crate::scheduler::DeviceList;
-use crate::scheduler::state::TaskState;
 
 use super::ledger::{Ledger, Peers, Status};
+use super::meeting::{Meeting, Met};
 use super::plan;
 use super::records::split;
 use super::rollout::{Rollout, Together, lock};
-use super::setup;
 use super::shard::Shard;
 use super::staging::Staging;
 use super::world::World;
@@ -30,7 +28,7 @@ pub fn open_ledgers(worlds: &[World], shards: &mut [Mutex<Shard>], threads: usiz
             let books = &mut shard.get_mut().expect("nobody has it yet").books;
             let own = (thread as u32..world.devices.count()).step_by(threads).map(DeviceId);
             let installed = own.map(|device| world.version_of(device, world.cohort_of(device)));
-            books.ledger = Some(Box::new(Ledger::new(installed.collect(), false)));
+            books.ledger = Some(Box::new(Ledger::new(package as u16, installed)));
             if !is_first_of_module {
                 books.versions.fill(0);
             }
@@ -64,9 +62,9 @@ pub struct Matching {
     joins: Vec<(Time, DeviceId)>,
     /// By campaign, how often each device was matched; empty where the campaign is static.
     matches: Vec<Vec<u8>>,
+    /// Some campaign's tasks wait where others are in the way.
+    queues: bool,
 }
-
-type Guards<'a, 'w> = Vec<MutexGuard<'a, Shard<'w>>>;
 
 impl Matching {
     pub fn new(rollouts: &[Rollout]) -> Matching {
@@ -80,13 +78,13 @@ impl Matching {
             true => vec![0; world.devices.count() as usize],
             false => Vec::new(),
         };
-        if rollouts.iter().any(is_dynamic) {
-            for shard in rollouts.iter().flat_map(|rollout| rollout.shards) {
-                let mut shard = lock(shard);
-                shard.books.ledger.as_mut().expect("they are shared").wants_reports = true;
-            }
+        let (dynamic, queues) = (rollouts.iter().any(is_dynamic), rollouts.iter().any(queues));
+        for shard in rollouts.iter().flat_map(|rollout| rollout.shards) {
+            let mut shard = lock(shard);
+            let ledger = shard.books.ledger.as_mut().expect("they are shared");
+            (ledger.wants_reports, ledger.wants_ends) = (dynamic, queues);
         }
-        Matching { joins, matches: rollouts.iter().map(counts).collect() }
+        Matching { joins, matches: rollouts.iter().map(counts).collect(), queues }
     }
 
     /// Whether there may be tasks to make, by time alone or by what devices have reported.
@@ -100,6 +98,7 @@ impl Matching {
         let due = self.joins.last().map_or(Time::NEVER, |join| join.0);
         match () {
             () if is_matching(rollouts) && has_reports(rollouts) => tick + 1,
+            () if self.queues && has_ends(rollouts) => tick + 1,
             () if due.is_never() => u64::MAX,
             () => rollouts[0].world().boundary_at(due).max(tick + 1),
         }
@@ -132,7 +131,8 @@ impl Matching {
         let total = devices.len() as u64;
         for (device, packages) in devices {
             self.note_match(own, device);
-            if fleet.make_tasks(own, device, packages, now) == Some(Made::Listed) {
+            let met = fleet.make_tasks(own, device, packages, (now, now));
+            if matches!(met, Some(Met::Nobody | Met::Busy)) {
                 listed.push(device);
             }
         }
@@ -176,21 +176,42 @@ impl Matching {
             return;
         }
         let mut fleet = Meeting::of(rollouts);
-        for (_, device) in reports {
+        for (at, device) in reports {
             for &own in &newest {
                 let packages = fleet.fitting(own, device, now);
                 if packages == 0 || self.matches[own][device.0 as usize] >= MATCHES_MAX {
                     continue;
                 }
-                match fleet.make_tasks(own, device, packages, now) {
-                    Some(Made::Listed) => fleet.append(own, device),
-                    Some(Made::Occupied) => {}
+                match fleet.make_tasks(own, device, packages, (at, now)) {
+                    Some(Met::Nobody | Met::Busy) => fleet.join(own, device),
+                    Some(Met::Occupied) => {}
                     None => continue,
                 }
                 fleet.rollouts[own].campaign.add_target();
                 self.note_match(own, device);
                 break;
             }
+        }
+    }
+
+    /// R27: sees who waited for a task of another campaign that has ended before `now`.
+    pub fn free_devices(&self, rollouts: &mut [Rollout], now: Time) {
+        if !self.queues {
+            return;
+        }
+        let mut ends: Vec<(DeviceId, Time)> = Vec::new();
+        for shard in rollouts.iter().flat_map(|rollout| rollout.shards) {
+            let mut shard = lock(shard);
+            ends.append(&mut shard.books.ledger.as_mut().expect("they are shared").ends);
+        }
+        if ends.is_empty() {
+            return;
+        }
+        ends.sort_unstable();
+        let mut fleet = Meeting::of(rollouts);
+        for ends in ends.chunk_by(|a, b| a.0 == b.0) {
+            let (device, last) = ends[ends.len() - 1];
+            fleet.free(device, last, now);
         }
     }
 
@@ -218,6 +239,19 @@ fn has_reports(rollouts: &[Rollout]) -> bool {
         shard.books.ledger.as_ref().is_some_and(|ledger| !ledger.reports.is_empty())
     };
     rollouts.iter().flat_map(|rollout| rollout.shards).any(reported)
+}
+
+fn has_ends(rollouts: &[Rollout]) -> bool {
+    let ended = |shard| {
+        let shard: MutexGuard<Shard> = lock(shard);
+        shard.books.ledger.as_ref().is_some_and(|ledger| !ledger.ends.is_empty())
+    };
+    rollouts.iter().flat_map(|rollout| rollout.shards).any(ended)
+}
+
+fn queues(rollout: &Rollout) -> bool {
+    let conflict = rollout.parts[0].scenario.campaign.conflict;
+    matches!(conflict, Conflict::Queue | Conflict::Supersede)
 }
 
 fn dynamic(rollout: &Rollout) -> Option<Dynamic> {
@@ -251,14 +285,13 @@ pub fn retry_occupied(
 ) {
     let mut fleet = Meeting::of(rollouts);
     let (count, worlds) = (fleet.rollouts[own].world().devices.count(), fleet.rollouts[own].worlds);
-    let independent = fleet.rollouts[own].parts[0].scenario.campaign.modules_independent;
     for device in (0..count).map(DeviceId) {
         let is_named = devices.is_none_or(|devices| devices.contains(&device));
         let mut is_reopened = false;
         for (package, world) in worlds.iter().enumerate() {
-            let in_the_way =
-                fleet.unfinished(own, device, |m| !independent || m == world.module_id);
-            let is_occupied = !in_the_way.is_empty();
+            let (shard, slot) = fleet.shard(own, package, device);
+            let since = shard.since(slot);
+            let is_occupied = !fleet.in_the_way(own, device, 1 << package, since).is_empty();
             let runs = fleet.runs(own, package, device, now);
             let (shard, slot) = fleet.shard(own, package, device);
             let ledger = shard.books.ledger.as_mut().expect("they are shared");
@@ -275,197 +308,4 @@ pub fn retry_occupied(
             fleet.append(own, device);
         }
     }
-}
-
-/// What became of a match.
-#[derive(Clone, Copy, PartialEq)]
-enum Made {
-    Listed,
-    /// Another campaign's task is in the way.
-    Occupied,
-}
-
-/// All campaigns at a boundary, with the whole fleet at hand.
-struct Meeting<'a, 'b, 'w> {
-    /// By campaign.
-    shards: Vec<Guards<'a, 'w>>,
-    rollouts: &'b mut [Rollout<'a, 'w>],
-}
-
-impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
-    fn of(rollouts: &'b mut [Rollout<'a, 'w>]) -> Meeting<'a, 'b, 'w> {
-        let shards = |rollout: &Rollout<'a, 'w>| rollout.shards.iter().map(lock).collect();
-        Meeting { shards: rollouts.iter().map(shards).collect(), rollouts }
-    }
-
-    fn shard(&mut self, rollout: usize, package: usize, device: DeviceId) -> (&mut Shard<'w>, u32) {
-        let threads = self.rollouts[rollout].threads;
-        let (slot, at) = split(device, threads as u32);
-        (&mut self.shards[rollout][package * threads + at as usize], slot)
-    }
-
-    /// The version the device runs, if it has been activated.
-    fn runs(&self, rollout: usize, package: usize, device: DeviceId, now: Time) -> Option<u16> {
-        let Rollout { threads, worlds, .. } = &self.rollouts[rollout];
-        let world = &worlds[package];
-        let (slot, at) = split(device, *threads as u32);
-        let shard = &self.shards[rollout][package * threads + at as usize];
-        let id = world.cohort_of(device);
-        let version = shard.books.version_of(slot, device, id);
-        (world.joined(device, world.cohort(id)) <= now).then_some(version)
-    }
-
-    /// The devices that match now, in the campaign's order, each with the set of packages that
-    /// it needs, as bits (R11).
-    fn present(&mut self, own: usize, now: Time) -> Vec<(DeviceId, u16)> {
-        let rollout = &self.rollouts[own];
-        let (parts, worlds): (Vec<&Loaded>, &[World]) = (rollout.parts.clone(), rollout.worlds);
-        if dynamic(rollout) == Some(Dynamic::Later) {
-            return Vec::new();
-        }
-        let list = rollout.targets.list.clone();
-        let mut needs: Vec<Box<[u64]>> = Vec::new();
-        let mut at_target = Vec::new();
-        for (package, world) in worlds.iter().enumerate() {
-            let runs = |device| self.runs(own, package, device, now);
-            let note = |device| at_target.push((package, device));
-            needs.push(setup::matching(parts[package], world, &list, runs, note));
-        }
-        for (package, device) in at_target {
-            let (shard, slot) = self.shard(own, package, device);
-            let cohort = shard.records.presence(slot).cohort();
-            shard.books.tally(cohort).states[TaskState::NotRequired.index()] += 1;
-            shard.set_status(slot, Status::NotRequired);
-        }
-        let any = |word: usize| needs.iter().fold(0, |all, bits| all | bits[word]);
-        let mut bits: Box<[u64]> = (0..needs[0].len()).map(any).collect();
-        if let Select::Percent(percent) = parts[0].scenario.campaign.select {
-            let thousandths = (percent * 1000.0).round() as u32;
-            setup::cut_to_percentage(&worlds[0], &list, thousandths, &mut bits);
-        }
-        let is_set = |bits: &[u64], at: u64| bits[(at / 64) as usize] >> (at % 64) & 1 == 1;
-        let packages = |at: u64| {
-            let needed = (0..needs.len()).filter(|package| is_set(&needs[*package], at));
-            needed.fold(0u16, |all, package| all | 1 << package)
-        };
-        setup::positions(&bits).map(|at| (list.at(at), packages(at))).collect()
-    }
-
-    /// Which of its packages a dynamic campaign has for the device, as bits; none if it has a
-    /// task already.
-    fn fitting(&mut self, own: usize, device: DeviceId, now: Time) -> u16 {
-        let (parts, worlds) = (self.rollouts[own].parts.clone(), self.rollouts[own].worlds);
-        if !setup::may_be_targeted(parts[0], device) {
-            return 0;
-        }
-        let mut packages = 0;
-        for (package, world) in worlds.iter().enumerate() {
-            let (shard, slot) = self.shard(own, package, device);
-            if shard.status(slot).is_open() {
-                return 0;
-            }
-            if self.runs(own, package, device, now).is_some_and(|version| world.fits(version)) {
-                packages |= 1 << package;
-            }
-        }
-        packages
-    }
-
-    /// Makes the device's tasks for these packages, or lets them fail where another campaign's
-    /// task is in the way (R27); none: the device is still busy with a task before.
-    fn make_tasks(
-        &mut self,
-        own: usize,
-        device: DeviceId,
-        packages: u16,
-        now: Time,
-    ) -> Option<Made> {
-        let worlds = self.rollouts[own].worlds;
-        let campaign = &self.rollouts[own].parts[0].scenario.campaign;
-        let (overwrites, independent) =
-            (campaign.conflict == Conflict::Overwrite, campaign.modules_independent);
-        let modules: Vec<usize> = bits(packages).map(|package| worlds[package].module_id).collect();
-        let in_the_way = self.unfinished(own, device, |m| !independent || modules.contains(&m));
-        let immune = |&(rollout, package): &(usize, usize)| {
-            let (shard, slot) = self.shard(rollout, package, device);
-            shard.is_in_progress(slot)
-        };
-        let occupied = match overwrites {
-            true => in_the_way.iter().any(immune),
-            false => !in_the_way.is_empty(),
-        };
-        if bits(packages).any(|package| {
-            let (shard, slot) = self.shard(own, package, device);
-            shard.is_busy(slot)
-        }) {
-            return None;
-        }
-        for package in 0..worlds.len() {
-            let (shard, slot) = self.shard(own, package, device);
-            match packages >> package & 1 {
-                1 => shard.make_task(slot, occupied, now),
-                _ => shard.forget_task(slot),
-            }
-        }
-        if let Some(together) = self.rollouts[own].together.get_mut(device.0 as usize) {
-            *together = Together { open: packages.count_ones() as u8, failed: None };
-        }
-        if occupied {
-            return Some(Made::Occupied);
-        }
-        for (rollout, package) in in_the_way {
-            if self.waits_for_turn(rollout, device) {
-                self.rollouts[rollout].campaign.pass_over(device);
-            }
-            for other in 0..self.rollouts[rollout].worlds.len() {
-                let (shard, slot) = self.shard(rollout, other, device);
-                // What the campaign has not begun with there it never will.
-                if other == package || shard.status(slot) == Status::Open {
-                    shard.end_open(slot, TaskState::Canceled, now);
-                }
-            }
-        }
-        Some(Made::Listed)
-    }
-
-    /// Whether the device stands on the campaign's list.
-    fn waits_for_turn(&mut self, rollout: usize, device: DeviceId) -> bool {
-        (0..self.rollouts[rollout].worlds.len()).any(|package| {
-            let (shard, slot) = self.shard(rollout, package, device);
-            shard.status(slot) == Status::Open
-        }) && (0..self.rollouts[rollout].worlds.len()).all(|package| {
-            let (shard, slot) = self.shard(rollout, package, device);
-            shard.status(slot) != Status::Open || shard.records.presence(slot).is_idle()
-        })
-    }
-
-    /// The device's turn comes at the end of its list.
-    fn append(&mut self, own: usize, device: DeviceId) {
-        let rollout = &mut self.rollouts[own];
-        let world = rollout.world();
-        rollout.campaign.append(device, world.lanes.of(device, world.cohort_of(device)));
-    }
-
-    /// Other campaigns' unfinished tasks on the device, for modules that `counts`.
-    fn unfinished(
-        &mut self,
-        own: usize,
-        device: DeviceId,
-        counts: impl Fn(usize) -> bool,
-    ) -> Vec<(usize, usize)> {
-        let mut unfinished = Vec::new();
-        for rollout in (0..self.rollouts.len()).filter(|at| *at != own) {
-            for (package, world) in self.rollouts[rollout].worlds.iter().enumerate() {
-                let (shard, slot) = self.shard(rollout, package, device);
-                if counts(world.module_id) && shard.status(slot).is_open() {
-                    unfinished.push((rollout, package));
-                }
-            }
-        }
-        unfinished
-    }
-}
-
-fn bits(set: u16) -> impl Iterator<Item = usize> {
-    (0..16).filter(move |bit| set >> bit & 1 == 1)
 }

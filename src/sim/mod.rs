@@ -9,6 +9,7 @@ mod gate;
 mod idle;
 mod ledger;
 mod matching;
+mod meeting;
 pub mod memory;
 mod memos;
 mod network;
@@ -33,6 +34,7 @@ mod ticks;
 mod trace;
 mod traffic;
 mod trajectory;
+mod waiting;
 mod world;
 
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};

@@ -8,6 +8,7 @@ use crate::scheduler::{Order, StateSet, TaskResult};
 use super::books::Books;
 use super::flights::{Active, Fate};
 use super::ledger::Status;
+use super::meeting::Met;
 use super::shard::Shard;
 use super::trace::CREATED;
 
@@ -144,8 +145,7 @@ impl Shard<'_> {
         let mut active = self.records.active(flight).expect("a flight that is not over");
         let attempt = &active.flight.attempt;
         let TaskState::Failed(reason) = active.flight.task.state() else { return };
-        let is_source = world.is_source[usize::from(attempt.version)]
-            && attempt.version != world.versions.target;
+        let is_source = world.fits(self.books.version_running(&active));
         // A user's refusal stands.
         let refused = reason == FailureReason::Rejected && active.flight.task.attempt() == 0;
         // R27: another campaign has taken the device meanwhile.
@@ -205,10 +205,11 @@ impl Shard<'_> {
     /// Tasks whose device had no turn yet end; where another package of the campaign has begun,
     /// the device has been notified of this one as well.
     fn end_unturned_of_several(&mut self, states: &StateSet, to: TaskState, now: Time) {
-        let first = states.contains(self.books.world.first_state());
         for slot in 0..self.records.len() as u32 {
             let ends = match self.status(slot) {
-                Status::Open => first,
+                Status::Open | Status::Behind | Status::Held => {
+                    states.contains(self.unturned_state(slot))
+                }
                 Status::Committed => states.notified,
                 _ => false,
             };
@@ -228,8 +229,11 @@ impl Shard<'_> {
         let presence = *self.records.presence(slot);
         let unturned = self.status(slot).is_open() && presence.is_idle();
         if unturned {
+            let from = self.unturned_state(slot);
             self.set_status(slot, Status::of_final(to));
-            self.books.withdraw(self.records.device(slot), presence.cohort(), to, now);
+            let device = self.records.device(slot);
+            self.books.withdraw(device, presence.cohort(), (from, to), now);
+            self.books.ledger.as_mut().expect("several packages meet").note_end(device, now);
             let event = match to {
                 TaskState::Failed(FailureReason::Occupied) => "another task is in the way",
                 _ => "ended by the campaign",
@@ -253,17 +257,6 @@ impl Shard<'_> {
         active.is_some_and(|active| active.flight.task.state().is_in_progress())
     }
 
-    /// Another campaign has given the device another version.
-    pub fn set_version(&mut self, slot: u32, version: u16) {
-        if let Some(ledger) = &mut self.books.ledger {
-            ledger.installed[slot as usize] = version;
-        }
-        let flight = self.records.presence(slot).flight;
-        if let Some(active) = self.records.active(flight) {
-            active.flight.attempt.version = version;
-        }
-    }
-
     /// Whether the device still goes about a task, final or not.
     pub fn is_busy(&mut self, slot: u32) -> bool {
         let flight = self.records.presence(slot).flight;
@@ -273,36 +266,35 @@ impl Shard<'_> {
         self.records.active(flight).is_some_and(busy)
     }
 
-    /// Makes a task for a device that is not busy; one that fails at once if it is `occupied`.
-    pub fn make_task(&mut self, slot: u32, occupied: bool, now: Time) {
+    /// Makes a task for a device that is not busy, and is eligible for it since `since`.
+    pub fn make_task(&mut self, slot: u32, met: Met, (since, now): (Time, Time)) {
         let presence = *self.records.presence(slot);
         if presence.flight != Presence::NO_FLIGHT {
             self.end_flight(presence.flight);
         }
-        let device = self.records.device(slot);
+        self.set_status(slot, if met == Met::Busy { Status::Behind } else { Status::Open });
+        let (device, first) = (self.records.device(slot), self.unturned_state(slot));
         let books = &mut self.books;
+        books.ledger.as_mut().expect("several packages meet").since[slot as usize] = since;
         if let Some(stages) = &mut books.stages {
             stages.tally(device, presence.cohort()).devices += 1;
         }
-        let first = books.world.first_state();
         let tally = books.tally(presence.cohort());
         tally.targeted += 1;
         tally.states[first.index()] += 1;
         books.open += 1;
-        self.set_status(slot, Status::Open);
         self.note_unturned(slot, now, CREATED, first);
-        if occupied {
+        if met == Met::Occupied {
             let state = TaskState::Failed(FailureReason::Occupied);
             self.end_unturned_at(slot, state, now);
             if self.books.wants_results {
-                let device = self.records.device(slot);
                 self.books.results.push(TaskResult { at: now, device, state });
             }
         }
     }
 
     /// For the log of a device that had no turn.
-    fn note_unturned(&mut self, slot: u32, now: Time, event: &'static str, state: TaskState) {
+    pub fn note_unturned(&mut self, slot: u32, now: Time, event: &'static str, state: TaskState) {
         let device = self.records.device(slot);
         // It has run ahead, and tells the platform nothing of that.
         self.books.note_state(device, now, event, state, false);
@@ -316,6 +308,7 @@ impl Shard<'_> {
         self.books.reopen(device, cohort, TaskState::Failed(FailureReason::Occupied), first);
         self.books.reopened.push((device, FailureReason::Occupied));
         self.set_status(slot, Status::Open);
+        self.books.ledger.as_mut().expect("several packages meet").since[slot as usize] = now;
         self.note_unturned(slot, now, "queued once more", first);
     }
 
@@ -327,6 +320,7 @@ impl Shard<'_> {
         }
     }
 
+    /// Sets what [`Shard::status`] tells.
     pub fn set_status(&mut self, slot: u32, status: Status) {
         let ledger = self.books.ledger.as_mut().expect("several packages meet");
         ledger.status[slot as usize] = status;
@@ -355,13 +349,19 @@ impl Books<'_> {
     }
 
     /// The task of a device that had no turn yet ends.
-    pub fn withdraw(&mut self, device: DeviceId, cohort: CohortId, to: TaskState, now: Time) {
+    pub fn withdraw(
+        &mut self,
+        device: DeviceId,
+        cohort: CohortId,
+        (from, to): (TaskState, TaskState),
+        now: Time,
+    ) {
         self.withdrawn[usize::from(cohort.0)] += 1;
         if let Some(stages) = &mut self.stages {
             stages.tally(device, cohort).withdrawn += 1;
         }
         self.count_end(device, cohort, to, now);
-        self.end(cohort, self.world.first_state(), to);
+        self.end(cohort, from, to);
     }
 
     fn end(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {

@@ -57,6 +57,7 @@ fn policy(campaign: &file::Campaign, world: &World) -> CampaignPolicy {
         can_suspend: campaign.can_suspend,
         confirms: world.confirms,
         dynamic: campaign.dynamic.is_some(),
+        joins_at_once: campaign.joiners == rules::Joiners::AtOnce,
         abort: campaign.abort.iter().map(|rule| abort_rule(rule, campaign.failed_counts)).collect(),
         task: world.policy,
     }

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use crate::model::{DeviceId, Time, left};
 use crate::scenario::Loaded;
+use crate::scenario::rules::Conflict;
 use crate::scheduler::state::{FailureReason, STATES, TaskState};
 use crate::scheduler::{Abort, Campaign, FleetView, Order, Ready, TaskResult, Timeline, Turn};
 use crate::stats::Minutes;
@@ -115,6 +116,8 @@ struct View<'a, 'b, 'w> {
     shards: &'b mut [MutexGuard<'a, Shard<'w>>],
     threads: usize,
     tick: u64,
+    /// Its devices may have to be done with another campaign's task first.
+    queues: bool,
 }
 
 impl<'w> View<'_, '_, 'w> {
@@ -138,11 +141,38 @@ impl<'w> View<'_, '_, 'w> {
     }
 }
 
+impl View<'_, '_, '_> {
+    /// Remembers the turn of a device that must first be done with another campaign's task;
+    /// whether it must.
+    #[cold]
+    fn hold(&mut self, device: DeviceId) -> bool {
+        let waits = self.is_occupied(device);
+        if waits {
+            let (slot, at) = split(device, self.threads as u32);
+            let (tick, threads) = (self.tick, self.threads);
+            for shard in self.shards.iter_mut().skip(at as usize).step_by(threads) {
+                let now = shard.books.world.ticks.start(tick);
+                shard.hold(slot, now);
+            }
+        }
+        waits
+    }
+}
+
 impl FleetView for View<'_, '_, '_> {
     #[inline(always)]
     fn is_online(&mut self, device: DeviceId) -> bool {
         let tick = self.tick;
         self.lead(device).is_online(device, tick)
+    }
+
+    #[inline(always)]
+    fn is_occupied(&mut self, device: DeviceId) -> bool {
+        self.queues && {
+            let (slot, at) = split(device, self.threads as u32);
+            let mut own = self.shards.iter().skip(at as usize).step_by(self.threads);
+            own.any(|shard| shard.is_behind(slot))
+        }
     }
 
     #[inline(always)]
@@ -153,6 +183,8 @@ impl FleetView for View<'_, '_, '_> {
     #[inline(always)]
     fn take(&mut self, turn: Turn) {
         match turn {
+            Turn::Aside { device } | Turn::Enrol { device } if self.queues && self.hold(device) => {
+            }
             Turn::List { device, at, online } => {
                 self.lead(device).inbox.listed.push(Listed { device, at, online });
             }
@@ -272,8 +304,9 @@ impl<'a, 'w> Rollout<'a, 'w> {
                     if shard.books.ledger.is_some() {
                         shard.end_unturned_at(slot, *to, now);
                     } else if listed {
-                        let cohort = self.worlds[0].cohort_of(*device);
-                        shard.books.withdraw(*device, cohort, *to, now);
+                        let world = &self.worlds[0];
+                        let (cohort, from) = (world.cohort_of(*device), world.first_state());
+                        shard.books.withdraw(*device, cohort, (from, *to), now);
                     }
                 }
             }
@@ -301,7 +334,9 @@ impl<'a, 'w> Rollout<'a, 'w> {
             self.ready.append(&mut shard.books.ready);
         }
         self.campaign.add_ready(&mut self.ready);
-        let mut view = View { shards: &mut shards, threads: self.threads, tick };
+        let conflict = self.parts[0].scenario.campaign.conflict;
+        let queues = matches!(conflict, Conflict::Queue | Conflict::Supersede);
+        let mut view = View { shards: &mut shards, threads: self.threads, tick, queues };
         self.campaign.plan(from, to, &mut view, limit)
     }
 

@@ -400,6 +400,7 @@ impl<'o> Coordinator<'_, '_, 'o> {
             exchange.at_boundary(tick, self.shards, world);
         }
         if let Some(matching) = &mut self.matching {
+            matching.free_devices(&mut self.rollouts, now);
             matching.take_later(&mut self.rollouts, now);
         }
         for at in 0..self.rollouts.len() {
@@ -417,6 +418,9 @@ impl<'o> Coordinator<'_, '_, 'o> {
             while acts(&mut self.rollouts[at]) {
                 self.carry_out_orders(at, now);
             }
+        }
+        if let Some(matching) = &self.matching {
+            matching.free_devices(&mut self.rollouts, now);
         }
         self.rollouts.iter_mut().for_each(Rollout::count_flights);
     }

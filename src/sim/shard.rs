@@ -424,7 +424,8 @@ impl<'w> Shard<'w> {
             let queued = TaskState::Queued(QueueCause::RateLimited);
             self.books.moved(cohort, TaskState::AwaitingConfirmation, queued);
         }
-        self.grant(slot, device, at, self.books.activated, end);
+        let eligible = self.books.eligible_since(slot);
+        self.grant(slot, device, at, eligible, end);
     }
 
     /// R18, R19: a listed device's user is asked, or it may ask for the offer, from now on.
@@ -439,10 +440,16 @@ impl<'w> Shard<'w> {
         if !world.confirms && !world.polls {
             return self.line_up(slot, device);
         }
+        self.ask(slot, device, world.ticks.start(self.tick));
+    }
+
+    /// The device's user is asked, or it may ask for the offer, from `now` on.
+    pub fn ask(&mut self, slot: u32, device: DeviceId, now: Time) {
+        let world = self.books.world;
+        let cohort = self.records.presence(slot).cohort();
         let version = self.books.version_of(slot, device, cohort);
         let flight = self.records.add_flight(slot, version);
         let mut active = self.records.active(flight).expect("just begun");
-        let now = world.ticks.start(self.tick);
         self.books.enrol(&mut active, now);
         let asked = if world.confirms { "turn, its user is asked" } else { "turn, may ask" };
         self.books.note(&active, now, asked);

@@ -112,7 +112,8 @@ pub const MAX_ATTEMPT_COUNTED: usize = 16;
 /// What a latency runs from and to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatencyKind {
-    /// From the activation, or the return of a device that was offline at its turn.
+    /// From the activation, or what came later: the device's match, the end of another
+    /// campaign's task that was in the way, or its return where it was offline at its turn.
     EligibleToPushed,
     /// From the push of an attempt to its first progress report.
     PushedToProgress,
@@ -132,8 +133,9 @@ impl LatencyKind {
     pub fn definition(self) -> &'static str {
         match self {
             LatencyKind::EligibleToPushed => {
-                "From the activation, or the return of a device that was offline at its turn, to \
-                 the push."
+                "From the activation, or what came later: the device's match, the end of another \
+                 campaign's task that was in the way, or its return where it was offline at its \
+                 turn, to the push."
             }
             LatencyKind::PushedToProgress => {
                 "From the push of an attempt to its first progress report."

@@ -173,6 +173,9 @@ proptest! {
         let tasks: u64 = all.iter().map(|one| one.total().targeted).sum();
         let succeeded: u64 = all.iter().map(|one| one.total().succeeded()).sum();
         let (mut found, mut good) = (0, 0);
+        // What a device turned out not to need stays in the register.
+        let spared = (0..60).map(DeviceId).flat_map(|d| registry.device(d).unwrap().tasks);
+        let spared = spared.filter(|(_, task)| task.state == TaskState::NotRequired).count() as u64;
         for id in 0.. {
             let count = |status| {
                 let filter = TaskFilter { status, ..TaskFilter::default() };
@@ -182,7 +185,7 @@ proptest! {
             found += all as u64;
             good += count(Some(TaskStatus::Succeeded)).unwrap() as u64;
         }
-        prop_assert_eq!((found, good), (tasks, succeeded));
+        prop_assert_eq!((found - spared, good), (tasks, succeeded), "{}", text);
         for one in &all {
             let versions: Vec<(String, u64)> = registry
                 .version_distribution(&one.module, one.end)
@@ -201,32 +204,48 @@ proptest! {
         cases: 60, failure_persistence: None, ..ProptestConfig::default()
     })]
 
-    /// R27, told by the log of each device.
+    /// R27, told by the log of each device: of two tasks at most one has begun, the older.
     #[test]
     fn r27_no_device_has_open_tasks_of_two_campaigns(text in several()) {
         let (_, registry) = record(&text, 2);
-        let independent = text.contains("modules_independent = true");
         for device in (0..60).map(DeviceId) {
             let view = registry.device(device).unwrap();
-            let place = |id: TaskId| {
-                let task = view.tasks.iter().find(|(known, _)| *known == id).unwrap().1;
-                (task.campaign, registry.package(task.package).unwrap().module.as_str())
-            };
-            let mut open: Vec<(TaskId, CampaignId, &str)> = Vec::new();
+            let task = |id: TaskId| view.tasks.iter().find(|(known, _)| *known == id).unwrap().1;
+            let mut open: Vec<(TaskId, TaskState)> = Vec::new();
             for now in view.log.chunk_by(|a, b| a.1.at == b.1.at) {
                 for (id, entry) in now {
-                    open.retain(|(known, ..)| known != id);
+                    open.retain(|(known, _)| known != id);
                     if !entry.state.is_final() {
-                        let (campaign, module) = place(*id);
-                        open.push((*id, campaign, module));
+                        open.push((*id, entry.state));
                     }
                 }
-                let clash = |a: &(TaskId, CampaignId, &str), b: &(TaskId, CampaignId, &str)| {
-                    a.1 != b.1 && (!independent || a.2 == b.2)
+                let lines = |id: TaskId| campaign_lines(&text, task(id).campaign);
+                let waits_for = |a: &(TaskId, TaskState), b: &(TaskId, TaskState)| {
+                    let queues = ["conflict = 'queue'", "conflict = 'supersede'"];
+                    queues.iter().any(|queue| lines(a.0).contains(queue))
+                        && a.1.is_waiting()
+                        && task(a.0).created >= task(b.0).created
+                };
+                let module = |id| registry.package(task(id).package).unwrap().module.clone();
+                let apart = |a: TaskId, b: TaskId| {
+                    let independent = |id| lines(id).contains("modules_independent = true");
+                    (independent(a) || independent(b)) && module(a) != module(b)
+                };
+                let clash = |a: &(TaskId, TaskState), b: &(TaskId, TaskState)| {
+                    task(a.0).campaign != task(b.0).campaign
+                        && !waits_for(a, b)
+                        && !waits_for(b, a)
+                        && !apart(a.0, b.0)
                 };
                 let met = open.iter().any(|a| open.iter().any(|b| clash(a, b)));
                 prop_assert!(!met, "device {} at {:?}: {:?}\n{}", device.0, now[0].1.at, open, text);
             }
         }
     }
+}
+
+/// The part of the scenario that is about the campaign.
+fn campaign_lines(text: &str, campaign: CampaignId) -> &str {
+    let mut parts = text.split("[[rollout]]");
+    parts.nth(campaign.0 as usize).expect("one part each")
 }

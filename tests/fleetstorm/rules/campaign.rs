@@ -47,6 +47,7 @@ fn policy() -> CampaignPolicy {
         can_suspend: true,
         confirms: false,
         dynamic: false,
+        joins_at_once: false,
         abort: Vec::new(),
         task: TaskPolicy::default(),
     }

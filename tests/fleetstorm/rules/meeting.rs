@@ -13,7 +13,7 @@ const QUICK: &str = "download.takes = '10 s'";
 const UNLIMITED: &str = "rate = 'unlimited'";
 
 /// A further campaign: version, lines of its campaign, operators' steps.
-fn rollout(version: &str, campaign: &str, steps: &str) -> String {
+pub fn rollout(version: &str, campaign: &str, steps: &str) -> String {
     let steps = steps.replace("[[operator]]", "[[rollout.operator]]");
     format!(
         "[[rollout]]\n[rollout.package]\nversion = '{version}'\n\
@@ -21,7 +21,7 @@ fn rollout(version: &str, campaign: &str, steps: &str) -> String {
     )
 }
 
-fn two(devices: u32, first: &str, cohort: &str, run: &str, second: &str) -> Outcome {
+pub fn two(devices: u32, first: &str, cohort: &str, run: &str, second: &str) -> Outcome {
     let text = scenario(devices, first, cohort, run) + second;
     let outcome = simulate(&load(&text), 1);
     assert_eq!(outcome.further.len(), text.matches("[[rollout]]").count());
@@ -29,11 +29,11 @@ fn two(devices: u32, first: &str, cohort: &str, run: &str, second: &str) -> Outc
 }
 
 /// Targeted, succeeded, failed, canceled, open.
-fn counts(tally: &Tally) -> [u64; 5] {
+pub fn counts(tally: &Tally) -> [u64; 5] {
     [tally.targeted, tally.succeeded(), tally.failed(), tally.canceled(), tally.open()]
 }
 
-fn occupied(outcome: &Outcome) -> u64 {
+pub fn occupied(outcome: &Outcome) -> u64 {
     outcome.total().failures[FailureReason::Occupied as usize]
 }
 
@@ -130,7 +130,7 @@ fn r12_a_package_has_one_active_dynamic_campaign() {
 }
 
 /// A first campaign of one push per second, and a second one half-way that meets it.
-fn meeting(second: &str) -> Outcome {
+pub fn meeting(second: &str) -> Outcome {
     let lines = format!("{UNLIMITED}\nstart = '500 s'\n{second}");
     let first = "rate.constant.rate = '1 /s'";
     let cohort = "reacts = '10 s'\ndownload.takes = '90 s'";
@@ -320,9 +320,9 @@ fn a_refusal_ends_all_packages() {
 fn campaign_lines() -> impl Strategy<Value = String> {
     let rate = prop::sample::select(vec!["'unlimited'", "{ constant = { rate = '2 /s' } }"]);
     let start = prop::sample::select(vec!["0 s", "90 s", "200 s"]);
+    let conflict = prop::sample::select(vec!["keep", "overwrite", "queue", "queue", "supersede"]);
     let extra = prop::sample::subsequence(
         vec![
-            "conflict = 'overwrite'",
             "modules = 'sequence'",
             "modules_independent = true",
             "confirm = true",
@@ -332,6 +332,8 @@ fn campaign_lines() -> impl Strategy<Value = String> {
             "offline = 'store-and-forward'",
             "retry = { count = 1, interval = '30 s' }",
             "timeout = '3 min'",
+            "joiners = 'at-once'",
+            "window = { from = '09:00', to = '08:50', clock = 'device' }",
             "abort = [{ percent = 20, min_executed = 20, action = 'suspend' }]",
         ],
         0..6,
@@ -344,10 +346,12 @@ fn campaign_lines() -> impl Strategy<Value = String> {
         "order = 'random'",
         "stages.groups.group = [{ percent = 40, success = 10, error = 80 }, { percent = 20, success = 20 }, { percent = 40 }]",
         "stages.groups = { of = 'finished', group = [{ percent = 40, success = 30, error = 80 }, { percent = 60 }] }\nmarks = '30 s'",
+        "dynamic = 'present-and-later'\norder = 'cohort'",
         "",
     ]);
-    (rate, start, extra, kind).prop_map(|(rate, start, extra, kind)| {
-        format!("rate = {rate}\nstart = '{start}'\n{kind}\n{}", extra.join("\n"))
+    (rate, start, conflict, extra, kind).prop_map(|(rate, start, conflict, extra, kind)| {
+        let extra = extra.join("\n");
+        format!("rate = {rate}\nstart = '{start}'\nconflict = '{conflict}'\n{kind}\n{extra}")
     })
 }
 
@@ -364,8 +368,9 @@ const ACTS: [&str; 7] = [
 pub fn several() -> impl Strategy<Value = String> {
     let operators = prop::collection::vec((0..ACTS.len(), 1u64..1_000), 0..4);
     let campaigns = prop::collection::vec((campaign_lines(), operators, any::<bool>()), 2..4);
-    let whole = (campaigns, any::<bool>(), any::<bool>(), any::<u32>());
-    whole.prop_map(|(campaigns, joins, packages, seed)| {
+    let tick = prop::sample::select(vec!["1 s", "1 s", "30 s"]);
+    let whole = (campaigns, any::<bool>(), any::<bool>(), any::<u32>(), tick);
+    whole.prop_map(|(campaigns, joins, packages, seed, tick)| {
         let joins = if joins { "joins.uniform = { from = '0 s', to = '500 s' }" } else { "" };
         let cohort = format!(
             "online.renewal = {{ on.exponential.mean = '5 min', off.exponential.mean = '3 min' }}\n\
@@ -373,9 +378,13 @@ pub fn several() -> impl Strategy<Value = String> {
              fails = {{ flash = 0.2, bricks = 0.02, wrong_version = 0.05 }}\n\
              confirms = {{ after.exponential.mean = '60 s', refuses = 0.1 }}\n{joins}"
         );
-        let run = format!("seed = {seed}\nuntil = '6000 s'");
+        let run = format!("seed = {seed}\ntick = '{tick}'\nuntil = '6000 s'");
         let (lines, operators, _) = &campaigns[0];
-        let mut text = scenario(60, lines, &cohort, &run) + &steps(&ACTS, operators);
+        let east = "[[fleet.cohort]]\nname = 'east'\nshare = 0.5\ntimezone = 'Asia/Tokyo'\n";
+        let mut text = scenario(60, lines, &cohort, &run)
+            .replace("share = 1.0", "share = 0.5")
+            .replace("[run]", &format!("{east}{cohort}\n[run]"))
+            + &steps(&ACTS, operators);
         text += "[fleet.modules]\nmcu = { '7' = 0.8, '8' = 0.2 }\n";
         if packages {
             text += "[[packages]]\nmodule = 'mcu'\nversion = '8'\n";

@@ -1,6 +1,7 @@
 //! Every rule of the scheduler's semantics, by number.
 
 mod campaign;
+mod conflicts;
 mod consent;
 mod course;
 mod dispatch;
