@@ -11,6 +11,7 @@ use super::idle::Idle;
 use super::ledger::Ledger;
 use super::memos::Memos;
 use super::outcome::{Events, Tally};
+use super::polls::Polls;
 use super::trace::{TraceEntry, Tracer};
 use super::traffic::Traffic;
 use super::world::World;
@@ -60,6 +61,8 @@ pub struct Books<'w> {
     pub reopened: Vec<(DeviceId, FailureReason)>,
     /// What packages of one fleet know of each other; none where there is only one.
     pub ledger: Option<Box<Ledger>>,
+    /// Polls of devices that ask for their offers.
+    pub polls: Polls,
     /// What devices load over shared links and ask of servers, if they do.
     pub traffic: Option<Box<Traffic<'w>>>,
 }
@@ -92,6 +95,7 @@ impl<'w> Books<'w> {
             results: Vec::new(),
             reopened: Vec::new(),
             ledger: None,
+            polls: Polls::default(),
             traffic: world.network.as_ref().map(|network| Box::new(Traffic::new(network))),
         }
     }

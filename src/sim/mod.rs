@@ -1,5 +1,6 @@
 //! Virtual time: calendar, shards, coordinator.
 
+mod asking;
 mod books;
 mod calendar;
 mod devices;
@@ -7,6 +8,7 @@ mod exchange;
 mod flights;
 mod gate;
 mod idle;
+mod idle_polls;
 mod ledger;
 mod matching;
 pub mod memory;
@@ -15,8 +17,10 @@ mod network;
 mod orders;
 pub mod outcome;
 mod plan;
+mod polls;
 pub mod prefetch;
 mod reach;
+mod reception;
 mod recorded;
 mod records;
 mod rollout;

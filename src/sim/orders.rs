@@ -106,6 +106,10 @@ impl Shard<'_> {
             self.books.tally(cohort).bricked_failed += 1;
         }
         self.books.note_end(slot, device, now, to);
+        if over {
+            let active = self.records.active(presence.flight).expect("seen above");
+            self.books.count_as_idle(&active);
+        }
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
             return self.end_flight(presence.flight);
         }
