@@ -15,9 +15,11 @@ mod ziggurat;
 pub use empirical::Empirical;
 pub use truncated::Truncated;
 
+pub use ziggurat::normal;
+
 use crate::rng::Stream;
 use math::{exp, ln, pow};
-use ziggurat::{exponential, exponential_from, normal};
+use ziggurat::{exponential, exponential_from};
 
 /// A law of positive values, in whatever unit its parameters have.
 #[derive(Clone, Debug, PartialEq)]

@@ -34,10 +34,8 @@ enum Phase {
     Reacting,
     /// Would begin the download, but is offline.
     Blocked,
-    /// Has asked the server for the download.
+    /// Has asked the server for the download; while `running`, it is known when it is answered.
     Asking,
-    /// The server's answer is on its way: the download may begin.
-    Answered,
     /// Was refused, and will ask again.
     BackingOff,
     Downloading,
@@ -81,8 +79,9 @@ pub enum Report {
     Progress { took: Span },
     /// It asks the server for the download.
     Asks,
-    /// The server's answer is there: [`Attempt::load`] or [`Attempt::resume`].
-    Admitted,
+    /// The server's answer is there: [`Attempt::load`], [`Attempt::resume`] or
+    /// [`Attempt::refused`].
+    Answered,
     /// The download ended well; verification and installation begin.
     Downloaded { took: Span, interruptions: u16 },
     /// The final result; `took` is the time since the download's end, or since its start if
@@ -251,7 +250,6 @@ impl Attempt {
             Phase::Reporting => self.begin(Phase::Reporting, now, Span::ZERO),
             Phase::Reacting
             | Phase::Asking
-            | Phase::Answered
             | Phase::BackingOff
             | Phase::Verifying
             | Phase::Installing
@@ -260,33 +258,25 @@ impl Attempt {
         }
     }
 
-    /// The device left the network; a download waits for it, and what it asked is void.
-    pub fn disconnected(&mut self, now: Time) {
+    /// The device left the network; a download waits for it, and what it asked is void. Whether
+    /// a download was interrupted.
+    pub fn disconnected(&mut self, now: Time) -> bool {
         match self.phase {
-            Phase::Downloading => {
+            Phase::Downloading if self.running => {
                 self.work -= now.0;
                 self.running = false;
                 self.interruptions = self.interruptions.saturating_add(1);
+                return true;
             }
-            Phase::Asking | Phase::Answered | Phase::BackingOff => self.halt(Phase::Blocked),
+            Phase::Asking | Phase::BackingOff => self.halt(Phase::Blocked),
             _ => {}
         }
+        false
     }
 
-    /// Waits for an answer of the server.
-    pub fn is_asking(&self) -> bool {
-        self.phase == Phase::Asking
-    }
-
-    /// The answer is known, and the download has not begun.
-    pub fn is_answered(&self) -> bool {
-        self.phase == Phase::Answered
-    }
-
-    /// The download may begin at `at`.
-    pub fn answered(&mut self, at: Time) {
+    /// The server's answer comes at `at`.
+    pub fn await_answer(&mut self, at: Time) {
         assert!(self.phase == Phase::Asking, "only who asks is answered");
-        self.phase = Phase::Answered;
         self.work = at.0;
         self.running = true;
     }
@@ -345,8 +335,8 @@ impl Attempt {
 
     /// Whether the offer has reached the device and nothing was heard from it yet.
     pub fn is_delivered_unheard(&self) -> bool {
-        use Phase::{Answered, Asking, BackingOff, Blocked, Reacting};
-        matches!(self.phase, Reacting | Blocked | Asking | Answered | BackingOff)
+        use Phase::{Asking, BackingOff, Blocked, Reacting};
+        matches!(self.phase, Reacting | Blocked | Asking | BackingOff)
     }
 
     /// Does what is due at `now`, and tells what the scheduler hears of it, if anything.
@@ -366,9 +356,9 @@ impl Attempt {
                 self.halt(Phase::Asking);
                 Some(Report::Asks)
             }
-            Phase::Answered => {
+            Phase::Asking => {
                 self.running = false;
-                Some(Report::Admitted)
+                Some(Report::Answered)
             }
             Phase::Reacting if online => {
                 let took = now.since(self.since);
@@ -390,7 +380,7 @@ impl Attempt {
                 self.running = false;
                 Some(Report::Rested)
             }
-            Phase::Offered | Phase::Blocked | Phase::Asking | Phase::Silent => {
+            Phase::Offered | Phase::Blocked | Phase::Silent => {
                 unreachable!("never running")
             }
         }

@@ -1,7 +1,7 @@
 //! How long a device waits before it asks again.
 
-use crate::model::{DeviceId, Span, Time};
-use crate::rng::{Purpose, Streams, index_of};
+use crate::model::{DeviceId, Span};
+use crate::rng::{Purpose, Streams};
 
 /// Capped exponential backoff.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,10 +32,11 @@ impl Backoff {
         Span::from_micros_f64(grown).min(self.cap)
     }
 
-    /// The delay that the device takes, which failed at `now` for the so-manieth time in a row.
-    pub fn draw(&self, failures: u32, now: Time, device: DeviceId, streams: &Streams) -> Span {
+    /// The delay that the device takes, which failed for the so-manieth time in a row; `index`
+    /// names the draw.
+    pub fn draw(&self, failures: u32, index: u32, device: DeviceId, streams: &Streams) -> Span {
         let delay = self.delay(failures).0 as f64;
-        let unit = || streams.stream(device, Purpose::Backoff, index_of(now)).next_unit();
+        let unit = || streams.stream(device, Purpose::Backoff, index).next_unit();
         Span::from_micros_f64(match self.jitter {
             Jitter::None => delay,
             Jitter::Half => delay * (1.0 + unit()) / 2.0,
@@ -59,7 +60,7 @@ mod tests {
         for (jitter, least) in [(Jitter::Half, 2.0), (Jitter::Full, 0.0)] {
             let backoff = Backoff { jitter, ..backoff };
             let mean = (0..10_000).map(|device| {
-                let delay = backoff.draw(3, Time(7), DeviceId(device), &streams).as_secs_f64();
+                let delay = backoff.draw(3, 7, DeviceId(device), &streams).as_secs_f64();
                 assert!((least..=4.0).contains(&delay));
                 delay
             });

@@ -67,6 +67,11 @@ impl Cohort {
         &self.periods[usize::from(online)]
     }
 
+    /// The share of the devices that are not gone for good.
+    pub fn share_that_returns(&self) -> f64 {
+        1.0 - self.never_returns as f64 / 18_446_744_073_709_551_616.0
+    }
+
     /// The words below which a device is gone, and below which it is online.
     ///
     /// # Panics

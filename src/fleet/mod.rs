@@ -15,7 +15,7 @@ mod traces;
 pub use attempt::{Attempt, Downloads, Luck, Report, Verdict};
 pub use backoff::{Backoff, Jitter};
 pub use cohort::{Cohort, DownloadLaw, Failures, Start};
-pub use polling::Polling;
+pub use polling::{Poll, Polling};
 pub use presence::{Presence, Stage};
 pub use profile::{Clock, POINTS, Profile, WEEK_US};
 pub use reach::{Memo, Outage, Pattern, Reach, Window};

@@ -155,10 +155,34 @@ impl Presence {
         streams: &Streams,
         memo: &mut Memo,
     ) {
-        self.periods = self.periods.wrapping_add(1);
         let (online, until) = reach.at(self.until(), device, cohort, streams, memo);
-        debug_assert!(online != self.online(), "a change changes something");
+        // Else it was only to be looked at.
+        self.periods = self.periods.wrapping_add(u32::from(online != self.online()));
         self.set(online, until);
+    }
+
+    /// Ends the period at `at`, if that comes before its end, for something that concerns the
+    /// device though it is offline: [`Presence::flip`] then changes nothing but the end. Only
+    /// where more than periods decides.
+    pub fn look_at(&mut self, at: Time) {
+        self.set(self.online(), self.until().min(at));
+    }
+
+    /// Takes [`Presence::look_at`] back.
+    pub fn forget_look(
+        &mut self,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+        memo: &mut Memo,
+    ) {
+        let Some(reach) = &cohort.reach else { return };
+        if !self.online() && reach.stays_awake() && !self.until().is_never() {
+            let (online, until) = reach.at(self.until(), device, cohort, streams, memo);
+            if !online {
+                self.set(online, until);
+            }
+        }
     }
 
     fn set(&mut self, online: bool, until: Time) {

@@ -67,7 +67,7 @@ pub struct Window {
 }
 
 /// What takes many devices off the network at the same time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
     /// Tells outages apart; names their draws.
     pub number: u32,
@@ -103,6 +103,12 @@ impl Reach {
         (online, if until.is_never() { Time::NEVER } else { until.min(self.ends.max(now)) })
     }
 
+    /// Whether devices bring to an end in their sleep what they have begun.
+    #[inline(always)]
+    pub fn stays_awake(&self) -> bool {
+        matches!(self.pattern, Pattern::Cycle { stays_awake: true, .. })
+    }
+
     /// Whether nothing but the device's own cycle keeps it from being online at `now`.
     pub fn only_sleeps(
         &self,
@@ -111,9 +117,41 @@ impl Reach {
         cohort: &Cohort,
         streams: &Streams,
     ) -> bool {
-        let Pattern::Cycle { stays_awake: true, .. } = self.pattern else { return false };
+        if !self.stays_awake() {
+            return false;
+        }
         let look = Look::new(self, device, cohort, streams, None);
         look.others(now).0
+    }
+
+    /// When something else than the device's own cycle next takes it off the network, after
+    /// `now`; never, if not before the end of the run.
+    pub fn next_fall(
+        &self,
+        now: Time,
+        device: DeviceId,
+        cohort: &Cohort,
+        streams: &Streams,
+    ) -> Time {
+        let look = Look::new(self, device, cohort, streams, None);
+        let (mut was_there, mut until) = look.others(now);
+        while until < self.ends {
+            let (is_there, later) = look.others(until);
+            if was_there && !is_there {
+                return until;
+            }
+            (was_there, until) = (is_there, later);
+        }
+        Time::NEVER
+    }
+
+    /// When the device last came back from an outage, up to `now`.
+    pub fn last_return(&self, now: Time, device: DeviceId, streams: &Streams) -> Option<Time> {
+        let returns = self.outages.iter().filter_map(|outage| {
+            let last = outage.last_begun(now)?;
+            Some(outage.back(last, device, streams)).filter(|back| *back <= now)
+        });
+        returns.max()
     }
 }
 
@@ -240,13 +278,24 @@ impl Window {
 impl Outage {
     /// Whether the device is not concerned by it at `now`, and until when.
     fn look(&self, now: Time, device: DeviceId, streams: &Streams) -> (bool, Time) {
-        let next = self.spans.partition_point(|(start, _)| *start <= now);
+        let last = self.last_begun(now);
+        let next = last.map_or(0, |last| last + 1);
         let later = self.spans.get(next).map_or(Time::NEVER, |(start, _)| *start);
-        let Some(last) = next.checked_sub(1) else { return (true, later) };
-        let index = self.number << 16 | last as u32 & 0xFFFF;
-        let mut stream = streams.stream(device, Purpose::Reconnect, index);
-        let back = self.spans[last].1 + Span::from_micros_f64(self.reconnect.sample(&mut stream));
+        let Some(last) = last else { return (true, later) };
+        let back = self.back(last, device, streams);
         // After the next one, the next one's delay counts.
         if now < back { (false, back.min(later)) } else { (true, later) }
+    }
+
+    /// The outage's last span that has begun by `now`.
+    fn last_begun(&self, now: Time) -> Option<usize> {
+        self.spans.partition_point(|(start, _)| *start <= now).checked_sub(1)
+    }
+
+    /// When the device is back after a span.
+    fn back(&self, span: usize, device: DeviceId, streams: &Streams) -> Time {
+        let index = self.number << 16 | span as u32 & 0xFFFF;
+        let mut stream = streams.stream(device, Purpose::Reconnect, index);
+        self.spans[span].1 + Span::from_micros_f64(self.reconnect.sample(&mut stream))
     }
 }

@@ -86,6 +86,11 @@ impl Server {
         Answer::Served { begins, ends }
     }
 
+    /// How many requests may wait; none: any number.
+    pub fn queue(&self) -> Option<u32> {
+        u32::try_from(self.queue).ok()
+    }
+
     pub fn workers(&self) -> u32 {
         self.free.len() as u32
     }

@@ -35,7 +35,7 @@ pub enum Purpose {
     Install,
     /// Place in a random push order.
     Order,
-    /// Phase of the device's polls, and their jitter; indexed by the poll's instant.
+    /// Phase of the device's polls, and their intervals; indexed by the poll's number.
     Poll,
     /// Whether and when the user agrees.
     Consent,
@@ -53,9 +53,9 @@ pub enum Purpose {
     Reconnect,
     /// Up and down periods of an outage, whose number takes the device's place.
     Outage,
-    /// How long a device waits before it asks a server again; indexed by the instant.
+    /// How long a device waits before it asks a server again; indexed by attempt and request.
     Backoff,
-    /// How long a server takes for a device's request; indexed by the instant.
+    /// How long a server takes for a device's request; indexed by attempt and request.
     Service,
     /// Which cell of a shared link the device is in; indexed by the link.
     Cell,
@@ -87,6 +87,8 @@ impl Streams {
             Purpose::Verify,
             Purpose::Install,
             Purpose::Consent,
+            Purpose::Backoff,
+            Purpose::Service,
         ];
         for purpose in of_the_package {
             keys[purpose as usize] = philox4x64([purpose as u64, package, 0, 0], [seed, 0])[0] | 1;

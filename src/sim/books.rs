@@ -11,6 +11,7 @@ use super::idle::Idle;
 use super::ledger::Ledger;
 use super::memos::Memos;
 use super::outcome::{Events, Tally};
+use super::polls::Polls;
 use super::stage_book::StageBook;
 use super::trace::{TraceEntry, Tracer};
 use super::traffic::Traffic;
@@ -63,6 +64,8 @@ pub struct Books<'w> {
     pub ledger: Option<Box<Ledger>>,
     /// What becomes of each stage, if the campaign has stages.
     pub stages: Option<Box<StageBook>>,
+    /// Polls of devices that ask for their offers.
+    pub polls: Polls,
     /// What devices load over shared links and ask of servers, if they do.
     pub traffic: Option<Box<Traffic<'w>>>,
 }
@@ -96,6 +99,7 @@ impl<'w> Books<'w> {
             reopened: Vec::new(),
             ledger: None,
             stages: None,
+            polls: Polls::default(),
             traffic: world.network.as_ref().map(|network| Box::new(Traffic::new(network))),
         }
     }

@@ -1,29 +1,26 @@
-//! What couples downloads and requests: shares of links and answers of servers, once per boundary.
+//! What couples downloads: shares of links, once per boundary; and the server's reception.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::model::{Span, Time};
-use crate::network::{Answer, Demand, Progress, Server, Shares};
-use crate::rng::{Purpose, Streams, index_of};
-use crate::stats::Latency;
+use crate::model::Time;
+use crate::network::{Demand, Progress, Shares};
 
-use super::network::{Backend, Network, path_of};
+use super::idle_polls::IdlePolls;
+use super::network::{Network, path_of};
 use super::outcome::{BackendOutcome, LinkOutcome, TrafficOutcome, TrafficRow};
+use super::reception::{Crowd, Reception};
 use super::rollout::lock;
 use super::shard::Shard;
 use super::ticks::Ticks;
-use super::traffic::{Reply, Request, Wants};
 use super::world::World;
 
-/// Divides links and answers requests.
+/// Divides links, and has the server answer requests.
 pub struct Exchange {
     shares: Shares,
-    backend: Option<Backend>,
+    reception: Option<Reception>,
     /// Classes in which somebody loads: how far they are.
     live: BTreeMap<u32, Progress>,
-    /// Downloads that were admitted.
-    admitted: u64,
     outcome: TrafficOutcome,
     /// Since when links carry what they carry.
     since: Time,
@@ -40,7 +37,7 @@ const ROWS_MAX: usize = 1000;
 
 impl Exchange {
     /// `every`: distance of the rows in ticks, if that is fixed.
-    pub fn new(network: &Network, every: Option<u64>) -> Exchange {
+    pub fn new(world: &World, network: &Network, every: Option<u64>) -> Exchange {
         let shares = network.shares.clone();
         let capacities = shares.capacities().iter();
         let link = |(name, capacity): (&String, &f64)| LinkOutcome {
@@ -49,15 +46,12 @@ impl Exchange {
             ..LinkOutcome::default()
         };
         let links = network.links.iter().zip(capacities).map(link).collect();
-        let workers = |backend: &Backend| backend.server.as_ref().map_or(0, Server::workers);
-        let outcome = |backend| BackendOutcome { workers: workers(backend), ..Default::default() };
-        let backend = network.backend.as_ref().map(outcome);
+        let backend = network.backend.as_ref();
         Exchange {
             shares,
-            backend: network.backend.clone(),
+            reception: backend.map(|b| Reception::new(b, IdlePolls::new(world, b))),
             live: BTreeMap::new(),
-            admitted: 0,
-            outcome: TrafficOutcome { links, backend, ..TrafficOutcome::default() },
+            outcome: TrafficOutcome { links, ..TrafficOutcome::default() },
             since: Time::ZERO,
             every: every.unwrap_or(1),
             is_fixed: every.is_some(),
@@ -66,23 +60,17 @@ impl Exchange {
         }
     }
 
-    /// Keeps a part of the workers for polls of devices that nobody waits for.
-    pub fn reserve(&mut self, idle_polls_per_s: f64) {
-        let Some(Backend { server: Some(server), service, .. }) = &mut self.backend else { return };
-        let busy = idle_polls_per_s * service.mean() / 1e6 / f64::from(server.workers());
-        /// Something is left for the others, however bad it is.
-        const MOST: f64 = 0.99;
-        server.reserve(busy.min(MOST));
-        let outcome = self.outcome.backend.as_mut().expect("there is a backend");
-        (outcome.idle_polls_per_s, outcome.idle_busy) = (idle_polls_per_s, busy);
+    /// At the end of a tick: what was asked in it is answered.
+    pub fn at_end(&mut self, tick: u64, crowd: &Crowd, world: &World) {
+        if let Some(reception) = &mut self.reception {
+            reception.attend(tick, crowd, &world.streams);
+        }
     }
 
-    /// At the beginning of a tick, before anything else: what was asked is answered, and links
-    /// are divided among who loads now.
+    /// At the beginning of a tick, before anything else: links are divided among who loads now.
     pub fn at_boundary(&mut self, tick: u64, shards: &[Mutex<Shard>], world: &World) {
         let now = world.ticks.start(tick);
         self.sample_to(tick, world.ticks);
-        self.answer(now, shards, &world.streams);
         let mut changed = false;
         let mut loading = 0;
         for shard in shards {
@@ -96,40 +84,6 @@ impl Exchange {
         }
         self.outcome.downloads_most = self.outcome.downloads_most.max(loading);
         self.set_state(loading);
-    }
-
-    fn answer(&mut self, now: Time, shards: &[Mutex<Shard>], streams: &Streams) {
-        let Some(backend) = &mut self.backend else { return };
-        let outcome = self.outcome.backend.as_mut().expect("there is a backend");
-        let mut asked: Vec<(Request, u32)> = Vec::new();
-        let (mut loading, mut expected_no_more) = (0, 0);
-        for (shard, at) in shards.iter().zip(0..) {
-            let mut shard = lock(shard);
-            let traffic = shard.books.traffic.as_mut().expect("all share a network");
-            asked.extend(traffic.requests.drain(..).map(|request| (request, at)));
-            loading += traffic.loading;
-            expected_no_more += traffic.expected_no_more;
-        }
-        // The place in the list of shards tells packages apart, not threads.
-        asked.sort_by_key(|(request, at)| (request.at, request.device, request.wants, *at));
-        let mut room = backend
-            .connections
-            .map(|most| most.saturating_sub(loading + self.admitted - expected_no_more));
-        for (request, at) in asked {
-            let mut reply = serve(backend, &request, now, streams, outcome);
-            if request.wants == Wants::Download && reply.refused.is_none() {
-                match &mut room {
-                    Some(0) => {
-                        outcome.shed_by_connections += 1;
-                        reply.refused = Some(backend.retry_after);
-                    }
-                    Some(room) => *room -= 1,
-                    None => {}
-                }
-                self.admitted += u64::from(reply.refused.is_none());
-            }
-            lock(&shards[at as usize]).inbox.replies.push(reply);
-        }
     }
 
     fn divide(&mut self, now: Time, shards: &[Mutex<Shard>]) {
@@ -202,63 +156,22 @@ impl Exchange {
     }
 
     fn set_state(&mut self, downloads: u64) {
-        let backend = self.outcome.backend.as_ref();
-        let count = |of: fn(&BackendOutcome) -> u64| backend.map_or(0, of);
-        let server = self.backend.as_ref().and_then(|backend| backend.server.as_ref());
+        let reception = self.reception.as_ref();
+        let count = |of: fn(&BackendOutcome) -> u64| reception.map_or(0, |r| of(&r.outcome));
         self.state.downloads = downloads;
         self.state.load_bps.clear();
         self.state.load_bps.extend(self.shares.loads());
         self.state.requests = count(|b| b.requests());
         self.state.shed = count(|b| b.shed_by_queue + b.shed_by_connections);
-        self.state.waiting = server.map_or(0, |server| server.waiting() as u64);
+        self.state.waiting = reception.map_or(0, Reception::waiting);
     }
 
     /// What it came to at `end`.
     pub fn finish(mut self, end: Time, ticks: Ticks) -> TrafficOutcome {
         self.account(end);
         self.sample_to(ticks.of(end), ticks);
+        self.outcome.backend = self.reception.take().map(|reception| reception.finish(end));
         self.outcome.rows.push(TrafficRow { at: end, ..self.state });
         self.outcome
-    }
-}
-
-/// Has the server look at the request.
-fn serve(
-    backend: &mut Backend,
-    request: &Request,
-    now: Time,
-    streams: &Streams,
-    outcome: &mut BackendOutcome,
-) -> Reply {
-    let Request { at, device, flight, wants } = *request;
-    outcome.by_minute.add(at, 1);
-    match wants {
-        Wants::Offer => outcome.polls += 1,
-        Wants::Download => outcome.download_requests += 1,
-        Wants::Expired => outcome.expired_links += 1,
-    }
-    let reply = |at, refused| Reply { device, flight, at, wants, refused };
-    let Some(server) = &mut backend.server else { return reply(now, None) };
-    let mut stream = streams.stream(device, Purpose::Service, index_of(at));
-    let service = Span::from_micros_f64(backend.service.sample(&mut stream));
-    let answer = server.ask(at, service, backend.patience);
-    outcome.waiting_most = outcome.waiting_most.max(server.waiting() as u64);
-    let record = |latency: &mut Latency, end: Time| latency.record(end.since(at));
-    match answer {
-        Answer::Served { begins, ends } => {
-            outcome.served += 1;
-            outcome.busy_s += ends.since(begins).as_secs_f64();
-            record(&mut outcome.wait, begins);
-            record(&mut outcome.response, ends);
-            reply(ends, None)
-        }
-        Answer::Shed => {
-            outcome.shed_by_queue += 1;
-            reply(at, Some(backend.retry_after))
-        }
-        Answer::GivenUp { at } => {
-            outcome.given_up += 1;
-            reply(at, Some(Span::ZERO))
-        }
     }
 }

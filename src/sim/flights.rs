@@ -1,6 +1,6 @@
 //! Tasks under way: what devices report, and what the scheduler makes of it.
 
-use crate::fleet::{Attempt, Luck, Polling, Presence, Report, Stage, Verdict};
+use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
 use crate::model::{CohortId, DeviceId, Span, Time, take};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, Task, TaskResult, Tasked};
@@ -69,6 +69,8 @@ impl Active<'_> {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fate {
     GoesOn,
+    /// It goes on when the server has seen to what its device asked.
+    Held,
     /// Nothing can come of it any more.
     Over,
 }
@@ -90,7 +92,7 @@ impl Books<'_> {
         match self.traffic {
             None => active.flight.attempt = attempt,
             Some(_) => {
-                self.abandon(active);
+                self.abandon(active, now);
                 active.flight.attempt = attempt;
                 self.follow(active, now, false);
             }
@@ -152,8 +154,8 @@ impl Books<'_> {
             } else {
                 self.strike_deadline(active, due)
             };
-            if fate == Fate::Over {
-                return Fate::Over;
+            if fate != Fate::GoesOn {
+                return fate;
             }
         }
     }
@@ -164,7 +166,12 @@ impl Books<'_> {
         let world = self.world;
         let cohort = active.cohort();
         let memo = self.memos.of(active.flight.slot);
+        let was_online = active.presence.online();
         active.presence.flip(active.device, world.cohort(cohort), &world.streams, memo);
+        if active.presence.online() == was_online {
+            self.fall_in_sleep(active, now);
+            return Fate::GoesOn;
+        }
         self.events.flips += 1;
         match (active.presence.stage(), active.presence.online()) {
             (Stage::Waiting, true) => {
@@ -173,11 +180,8 @@ impl Books<'_> {
                     self.requeue(cohort, QueueCause::Offline, QueueCause::RateLimited);
                 }
                 self.note(active, now, "online");
-                match self.world.polls && self.has_server() {
-                    true => {
-                        active.presence.set_stage(Stage::Pushed);
-                        self.poll(active, now);
-                    }
+                match self.world.polls {
+                    true => self.poll_late(active, now),
                     false => {
                         active.presence.set_stage(Stage::Ready);
                         self.retry(active, now);
@@ -196,21 +200,46 @@ impl Books<'_> {
             (Stage::Pushed, true) => {
                 self.note(active, now, "online");
                 self.reconnect(active, now);
-                return self.fate(active);
+                if self.fate(active) == Fate::Over {
+                    return Fate::Over;
+                }
             }
-            (Stage::Pushed, false) if self.stays_awake(active, now) => {}
-            (Stage::Pushed, false) => {
-                self.interrupt(active, now);
-                self.count_waste(active, now);
-                active.flight.attempt.disconnected(now);
-                self.note(active, now, "offline");
-                self.note_strand(active);
+            (Stage::Pushed, false) if self.stays_awake(active, now) => {
+                self.watch_sleep(active, now);
             }
+            (Stage::Pushed, false) => self.disconnect(active, now),
             (Stage::Idle | Stage::Waiting, _) | (Stage::Ready, true) => {
                 unreachable!("state and stage agree")
             }
         }
-        Fate::GoesOn
+        self.held_or(active.index, Fate::GoesOn)
+    }
+
+    /// The device leaves the network: what it does there stops.
+    fn disconnect(&mut self, active: &mut Active, now: Time) {
+        self.interrupt(active, now);
+        self.count_waste(active, now);
+        let interrupted = active.flight.attempt.disconnected(now);
+        self.tally(active.cohort()).interruptions += u64::from(interrupted);
+        self.note(active, now, "offline");
+        self.note_strand(active);
+    }
+
+    /// A device that is asleep but for its work leaves the network all the same.
+    fn fall_in_sleep(&mut self, active: &mut Active, now: Time) {
+        if active.presence.stage() == Stage::Pushed {
+            self.disconnect(active, now);
+            self.watch_sleep(active, now);
+        }
+    }
+
+    /// The device is about to go on in its sleep with what it has begun: something else than its
+    /// cycle may take it off the network before it wakes.
+    fn watch_sleep(&mut self, active: &mut Active, now: Time) {
+        let cohort = self.world.cohort(active.cohort());
+        let Some(reach) = &cohort.reach else { return };
+        let fall = reach.next_fall(now, active.device, cohort, &self.world.streams);
+        active.presence.look_at(fall);
     }
 
     /// Whether only its sleep cycle would take the device off the network.
@@ -234,7 +263,7 @@ impl Books<'_> {
         } else {
             active.flight.attempt.connected(now, &luck);
             self.follow(active, now, false);
-            self.repeat_poll(active, now);
+            self.poll_on_return(active, now);
         }
         if effect == Effect::Repush && delivered {
             self.note(active, now, "pushed again");
@@ -242,9 +271,11 @@ impl Books<'_> {
         }
     }
 
-    fn hear_progress(&mut self, active: &mut Active, now: Time, took: Span) {
+    pub fn hear_progress(&mut self, active: &mut Active, now: Time, took: Span) {
         if self.hear(active, now, Input::Progress { percent: 0 }) != Effect::Late {
-            record(self.tally(active.cohort()), LatencyKind::PushedToProgress, took);
+            let tally = self.tally(active.cohort());
+            tally.downloads_begun += 1;
+            record(tally, LatencyKind::PushedToProgress, took);
         }
     }
 
@@ -271,15 +302,11 @@ impl Books<'_> {
             }
             Some(Report::Asks) => {
                 self.ask_to_load(active, now);
-                return Fate::GoesOn;
+                return Fate::Held;
             }
-            Some(Report::Admitted) => {
-                let first = self.load_admitted(active, now);
-                self.follow(active, now, false);
-                if let Some(took) = first {
-                    self.hear_progress(active, now, took);
-                }
-                return Fate::GoesOn;
+            Some(Report::Answered) => {
+                self.hear_answer(active, now);
+                return self.held_or(active.index, Fate::GoesOn);
             }
             Some(Report::Progress { took }) => {
                 self.hear_progress(active, now, took);
@@ -292,7 +319,6 @@ impl Books<'_> {
                     let tally = self.tally(active.cohort());
                     tally.downloads += 1;
                     tally.downloads_uninterrupted += u64::from(interruptions == 0);
-                    tally.interruptions += u64::from(interruptions);
                     record(tally, LatencyKind::Download, took);
                 }
                 return Fate::GoesOn;
@@ -300,7 +326,8 @@ impl Books<'_> {
             Some(Report::Rested) => {
                 self.events.timers += 1;
                 self.wake(active, now);
-                return self.fate(active);
+                let fate = self.fate(active);
+                return self.held_or(active.index, fate);
             }
             Some(Report::Result { verdict, took }) => {
                 self.events.phases += 1;
@@ -474,6 +501,7 @@ impl Books<'_> {
         if let Some(reason) = reason {
             tally.attempt_failures[reason as usize] += 1;
         }
+        tally.downloads_failed += u64::from(effect != Effect::Late && verdict == Verdict::Download);
         if effect != Effect::Late && reported_version(verdict) {
             record(tally, LatencyKind::Install, took);
         }
@@ -504,7 +532,8 @@ impl Books<'_> {
 
     /// R18, R19: the device is listed: its user is asked, or it may ask for the offer.
     pub fn enrol(&mut self, active: &mut Active, now: Time) {
-        self.abandon(active);
+        self.abandon(active, now);
+        self.begin_polls(active.index);
         active.presence.set_stage(Stage::Pushed);
         if self.world.confirms {
             active.flight.task = Task::awaiting_confirmation();
@@ -518,7 +547,10 @@ impl Books<'_> {
     /// What a device waited for has come: its user's answer, its poll, or the time to retry.
     fn wake(&mut self, active: &mut Active, now: Time) {
         if active.flight.task.state() != TaskState::AwaitingConfirmation {
-            return self.poll(active, now);
+            return match self.awaits_answer(active) {
+                true => self.hear_answer(active, now),
+                false => self.poll(active, now),
+            };
         }
         let (_, agrees) = active.luck(self.world).consent(now);
         match agrees {
@@ -526,14 +558,6 @@ impl Books<'_> {
             false => {
                 self.hear(active, now, Input::Refused);
             }
-        }
-    }
-
-    /// A device that polls a server asks there first; else it is tried again at once.
-    fn poll(&mut self, active: &mut Active, now: Time) {
-        let asks = self.world.polls && self.has_server() && active.presence.online();
-        if !asks || !self.ask_for_offer(active, now) {
-            self.retry(active, now);
         }
     }
 
@@ -549,26 +573,9 @@ impl Books<'_> {
         self.retry(active, now);
     }
 
-    /// The device asks for the offer at its first poll from `now` on.
-    pub fn await_poll_from(&mut self, active: &mut Active, now: Time) {
-        let polling = self.polling(active);
-        active.flight.attempt.rest(polling.first(now, active.device, &self.world.streams));
-    }
-
-    /// The device asks for the offer at the poll that follows the one at `last`.
-    pub fn await_poll(&mut self, active: &mut Active, last: Time) {
-        let polling = self.polling(active);
-        active.presence.set_stage(Stage::Pushed);
-        active.flight.attempt.rest(polling.following(last, active.device, &self.world.streams));
-    }
-
-    fn polling(&self, active: &Active) -> Polling {
-        self.world.cohort(active.cohort()).polling.expect("checked: it polls")
-    }
-
     /// R26: the time has come to try again, or the device is back for it: it is pushed, queued
     /// for a permit, or waits aside.
-    fn retry(&mut self, active: &mut Active, now: Time) {
+    pub fn retry(&mut self, active: &mut Active, now: Time) {
         let needs_permit = self.world.policy.retry.is_none_or(|retry| retry.needs_permit);
         let (slot, again) = (active.flight.slot, !active.is_queued());
         if !active.presence.online() {
@@ -599,9 +606,12 @@ impl Books<'_> {
 
     /// Whether anything can still come of the flight.
     #[inline(always)]
-    fn fate(&self, active: &Active) -> Fate {
+    fn fate(&mut self, active: &Active) -> Fate {
         let Flight { attempt, task, .. } = &*active.flight;
         let is_final = task.state().is_final();
+        if is_final && attempt.is_over() {
+            self.count_as_idle(active);
+        }
         // A silent device's task hangs on; only a deadline can end it.
         let hangs = !is_final && attempt.is_silent() && task.next_deadline().is_never();
         let keeps = self.world.keeps_failed && matches!(task.state(), TaskState::Failed(_));

@@ -1,5 +1,6 @@
 //! Virtual time: calendar, shards, coordinator.
 
+mod asking;
 mod books;
 mod calendar;
 mod devices;
@@ -7,6 +8,7 @@ mod exchange;
 mod flights;
 mod gate;
 mod idle;
+mod idle_polls;
 mod ledger;
 mod matching;
 mod meeting;
@@ -17,8 +19,10 @@ mod orders;
 pub mod outcome;
 mod pace;
 mod plan;
+mod polls;
 pub mod prefetch;
 mod reach;
+mod reception;
 mod recorded;
 mod records;
 mod rollout;

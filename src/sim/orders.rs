@@ -126,6 +126,10 @@ impl Shard<'_> {
         }
         self.books.count_end(device, cohort, to, now);
         self.books.note_end(slot, device, now, to);
+        if over {
+            let active = self.records.active(presence.flight).expect("seen above");
+            self.books.count_as_idle(&active);
+        }
         if over && !(keeps_failed && matches!(to, TaskState::Failed(_))) {
             return self.end_flight(presence.flight);
         }

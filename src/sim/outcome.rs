@@ -133,19 +133,24 @@ pub struct BackendOutcome {
     /// Shed since there were as many downloads as may be at a time.
     pub shed_by_connections: u64,
     pub given_up: u64,
-    /// Requests of all kinds, by minute.
+    /// Requests of all kinds, those of idle devices included, by minute.
     pub by_minute: Minutes,
     pub workers: u32,
-    /// Worker time taken, in seconds.
+    /// Worker time taken, in seconds, that of idle devices' polls included.
     pub busy_s: f64,
     pub waiting_most: u64,
     /// From a request to the beginning and to the end of its service.
     pub wait: Latency,
     pub response: Latency,
-    /// Polls of devices that nobody waits for, and the part of all workers they take; above 1
-    /// they alone are too many.
+    /// Polls of devices that nobody waits for, which are counted, not simulated; and those of
+    /// them that found the queue full.
+    pub idle_polls: u64,
+    pub idle_shed: u64,
+    /// Their mean number, and the part of all workers they take; above 1 they alone are too many.
     pub idle_polls_per_s: f64,
     pub idle_busy: f64,
+    /// That part in the minute in which it was greatest.
+    pub idle_busiest: f64,
 }
 
 impl BackendOutcome {

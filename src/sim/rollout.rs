@@ -487,6 +487,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         }
         let cause = self.campaign.queue_cause(end);
         for CohortOutcome { tally, .. } in &mut cohorts {
+            tally.count_given_up();
             show_cause(&mut tally.states, cause);
             tally.assert_conserved();
         }

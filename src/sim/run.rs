@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use crate::fleet::Cohort;
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
 use crate::scheduler::state::TaskState;
@@ -19,6 +18,7 @@ use super::matching::{self, Matching};
 use super::network::Network;
 use super::outcome::{Ended, Events, Outcome};
 use super::pace::Pace;
+use super::reception::Crowd;
 use super::recorded;
 use super::records::Records;
 use super::rollout::{Rollout, lock};
@@ -214,22 +214,10 @@ fn shards_of<'w>(
     (0..threads).map(shard).collect()
 }
 
-/// The exchange of a run, with the polls of idle devices.
+/// The exchange of a run.
 fn exchange(loaded: &Loaded, world: &World, network: &Network) -> Exchange {
     let every = loaded.scenario.run.sample_every.map(|every| world.sample_ticks(every));
-    let mut exchange = Exchange::new(network, every);
-    let mut devices = vec![0u64; world.cohorts.len()];
-    let polls = world.cohorts.iter().any(|cohort| cohort.polling.is_some());
-    if polls && network.backend.is_some() {
-        for device in (0..world.devices.count()).map(DeviceId) {
-            devices[usize::from(world.cohort_of(device).0)] += 1;
-        }
-    }
-    let per_s = |(cohort, devices): (&Cohort, &u64)| {
-        cohort.polling.map_or(0.0, |polling| *devices as f64 / polling.every.as_secs_f64())
-    };
-    exchange.reserve(world.cohorts.iter().zip(&devices).map(per_s).sum());
-    exchange
+    Exchange::new(world, network, every)
 }
 
 /// What a gate's job number means.
@@ -312,6 +300,7 @@ impl<'o> Coordinator<'_, '_, 'o> {
             self.turn_out(tick);
             let load = self.load_at(tick);
             self.share(encode(Job::Run, tick), load);
+            self.answer(tick);
             match self.next_boundary(tick) {
                 Ok(next) => tick = next,
                 Err(ended) => break ended,
@@ -374,6 +363,7 @@ impl<'o> Coordinator<'_, '_, 'o> {
     /// Why the run ends.
     pub fn close(&mut self, tick: u64) -> Result<u64, Ended> {
         self.shards.iter().for_each(|shard| lock(shard).close());
+        self.answer(tick);
         let next = self.next_boundary(tick)?;
         self.boundaries |= 63;
         self.pass(next);
@@ -390,6 +380,15 @@ impl<'o> Coordinator<'_, '_, 'o> {
             lock(shard).due(tick, |at, what| works.push(Work { at, package, what }));
         }
         works
+    }
+
+    /// At the end of `tick`: the server answers what was asked in it.
+    fn answer(&mut self, tick: u64) {
+        if let Some(exchange) = &mut self.exchange {
+            let threads = self.workers.len() + 1;
+            let crowd = Crowd { shards: self.shards, peers: self.peers, threads };
+            exchange.at_end(tick, &crowd, self.rollouts[0].world());
+        }
     }
 
     /// Does at the beginning of `tick` what results, time and operators ask for.

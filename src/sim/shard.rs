@@ -5,13 +5,14 @@ use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::{QueueCause, TaskState};
 use crate::scheduler::{OfflineTurn, Ready};
 
+use super::asking::{Answer, Asks, Request};
 use super::books::Books;
 use super::calendar::Due;
 use super::flights::Fate;
 use super::outcome::{Events, LatencyKind};
 use super::prefetch::prefetch;
 use super::records::Records;
-use super::traffic::{Reply, is_on_link};
+use super::traffic::is_on_link;
 use super::world::World;
 
 /// How many devices ahead of its use a record is fetched: enough work for a memory latency.
@@ -32,8 +33,6 @@ pub struct Inbox {
     pub enrolled: Vec<DeviceId>,
     /// Devices that asked in vain.
     pub refused: Vec<Ready>,
-    /// Answers of the server.
-    pub replies: Vec<Reply>,
 }
 
 /// A device whose turn on the list has come, with the instant of its permit.
@@ -62,7 +61,6 @@ impl Inbox {
             + self.ready.len()
             + self.enrolled.len()
             + self.refused.len()
-            + self.replies.len()
     }
 }
 
@@ -180,7 +178,6 @@ impl<'w> Shard<'w> {
         self.run_idle(tick);
         self.books.open_traffic(tick, &mut self.records);
         let mut inbox = std::mem::take(&mut self.inbox);
-        inbox.replies.drain(..).for_each(|reply| self.take_reply(&reply, tick));
         inbox.aside.drain(..).for_each(|device| self.set_aside(device));
         inbox.listed.drain(..).for_each(|listed| self.take_turn(listed, end));
         for at in 0..inbox.ready.len() {
@@ -209,18 +206,28 @@ impl<'w> Shard<'w> {
         self.books.flush();
     }
 
-    /// The server has answered a device.
-    fn take_reply(&mut self, reply: &Reply, tick: u64) {
-        let now = self.books.world.ticks.start(tick);
-        match self.records.active(reply.flight).filter(|a| a.device == reply.device) {
-            Some(mut active) => {
-                self.books.take_reply(&mut active, reply, now);
-                if self.books.run(&mut active, now) == Fate::Over {
-                    self.end_flight(reply.flight);
-                }
-            }
-            None => self.books.overhear(reply),
+    /// What a device asked in `tick` is answered at `at`; it goes on to the end of the tick.
+    pub fn answer(&mut self, request: &Request, at: Time, answer: Answer) {
+        let Request { flight, asks, .. } = *request;
+        let end = self.books.world.ticks.start(self.tick + 1);
+        let mut active = self.records.active(flight).expect("it waits for the answer");
+        match asks {
+            Asks::Worker { .. } => self.books.take_answer(&mut active, request.at, at, answer),
+            Asks::Start => self.books.take_start(&mut active, at, answer),
         }
+        if !self.books.holds(flight) && self.books.run(&mut active, end) == Fate::Over {
+            self.end_flight(flight);
+        }
+    }
+
+    /// Carries out turns that came up after the tick was run.
+    pub fn go_on_with_turns(&mut self) {
+        self.take_turns(self.tick);
+    }
+
+    /// Downloads under way.
+    pub fn loading(&self) -> u64 {
+        self.books.traffic.as_ref().map_or(0, |traffic| traffic.loading)
     }
 
     fn run_idle(&mut self, tick: u64) {
@@ -281,7 +288,7 @@ impl<'w> Shard<'w> {
         }
         for flight in flights.iter_mut().flat_map(|list| list.drain(..)) {
             let due = self.records.active(flight).map_or(Time::NEVER, |active| active.due());
-            if due < end {
+            if due < end && !self.books.holds(flight) {
                 hand_out(due, What::Flight(flight));
             }
         }
@@ -375,7 +382,8 @@ impl<'w> Shard<'w> {
     #[inline(always)]
     fn run_flight(&mut self, index: u32, end: Time) {
         let Some(mut active) = self.records.active(index) else { return };
-        if active.is_due(end) && self.books.run(&mut active, end) == Fate::Over {
+        let runs = active.is_due(end) && !self.books.holds(index);
+        if runs && self.books.run(&mut active, end) == Fate::Over {
             self.end_flight(index);
         }
     }
@@ -399,7 +407,10 @@ impl<'w> Shard<'w> {
         if records.every_device() {
             let device = records.device(slot);
             let presence = records.presence(slot);
-            books.idle.add(device, presence, books.world, books.memos.of(slot));
+            let (world, memo) = (books.world, books.memos.of(slot));
+            let cohort = world.cohort(presence.cohort());
+            presence.forget_look(device, cohort, &world.streams, memo);
+            books.idle.add(device, presence, world, memo);
         }
     }
 
@@ -437,6 +448,8 @@ impl<'w> Shard<'w> {
         let Some(slot) = self.first_touch(device) else {
             return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
         };
+        let online = self.records.presence(slot).online();
+        self.books.tally(cohort).online_at_turn += u64::from(online);
         if !world.confirms && !world.polls {
             return self.line_up(slot, device);
         }
@@ -477,7 +490,8 @@ impl<'w> Shard<'w> {
         let flight = self.records.presence(ready.slot).flight;
         let Some(mut active) = self.records.active(flight) else { return };
         if active.presence.stage() == Stage::Ready {
-            self.books.await_poll(&mut active, ready.since);
+            let now = self.books.world.ticks.start(self.tick);
+            self.books.await_poll(&mut active, now);
         }
         if self.books.run(&mut active, end) == Fate::Over {
             self.end_flight(flight);
@@ -553,7 +567,10 @@ impl<'w> Shard<'w> {
             Stage::Ready if presence.online() || keeps => {
                 let index = match presence.flight {
                     Presence::NO_FLIGHT => {
-                        records.add_flight(slot, books.version_of(slot, device, cohort))
+                        let version = books.version_of(slot, device, cohort);
+                        let flight = records.add_flight(slot, version);
+                        books.enrol_unasked(flight, device);
+                        flight
                     }
                     index => index,
                 };
@@ -578,6 +595,7 @@ impl<'w> Shard<'w> {
     #[inline(always)]
     fn push(&mut self, index: u32, at: Time, eligible: Time, end: Time) {
         let mut active = self.records.active(index).expect("a flight that is not over");
+        let eligible = self.books.polled_since(index, eligible);
         self.books.offer(&mut active, at, eligible);
         if self.books.run(&mut active, end) == Fate::Over {
             self.end_flight(index);

@@ -41,7 +41,7 @@ impl Books<'_> {
     pub fn ask_to_stop(&mut self, active: &mut Active, now: Time) {
         let cohort = self.world.cohort(active.presence.cohort());
         let hears = match cohort.polling {
-            Some(polling) => polling.first(now, active.device, &self.world.streams),
+            Some(_) => self.next_poll(active, now).at,
             None if active.presence.online() => now,
             None => Time::NEVER,
         };
@@ -61,7 +61,7 @@ impl Books<'_> {
         let mut stopped = active.flight.attempt.clone();
         let stops = stopped.stop();
         if stops {
-            self.abandon(active);
+            self.abandon(active, now);
             active.flight.attempt = stopped;
             active.presence.set_stage(Stage::Pushed);
             self.hear(active, now, Input::Stopped);

@@ -91,11 +91,18 @@ tally! {
     late_reports: "reports", Lower, "late reports";
     /// Permits that found their device just gone offline, and lapsed.
     lapsed_permits: "permits", Lower, "lapsed permits";
-    /// Downloads finished.
+    /// Downloads begun while their task was open.
+    downloads_begun: "downloads", Neither, "";
+    /// Of them, those that ended well while it was open.
     downloads: "downloads", Neither, "";
     /// Downloads finished without an interruption.
     downloads_uninterrupted: "downloads", Higher, "";
-    /// Interruptions of downloads.
+    /// Downloads that failed at their end while their task was open.
+    downloads_failed: "downloads", Lower, "";
+    /// Downloads begun that neither ended well nor failed while their task was open: it timed out,
+    /// was ended or canceled before, or the run was over. The latency of downloads leaves them out.
+    downloads_given_up: "downloads", Lower, "";
+    /// Interruptions of downloads, whatever became of them.
     interruptions: "interruptions", Lower, "interruptions of downloads";
     /// Bytes of finished downloads, where the package has a size.
     bytes_downloaded: "B", Lower, "";
@@ -103,7 +110,8 @@ tally! {
     bytes_wasted: "B", Lower, "";
     /// Turns taken.
     turns: "turns", Neither, "";
-    /// Turns that found the device online at once.
+    /// Turns that found the device online at once; where devices ask by themselves, when they were
+    /// listed.
     online_at_turn: "turns", Higher, "";
 }
 
@@ -113,7 +121,8 @@ pub const MAX_ATTEMPT_COUNTED: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatencyKind {
     /// From the activation, or what came later: the device's match, the end of another
-    /// campaign's task that was in the way, or its return where it was offline at its turn.
+    /// campaign's task that was in the way, or its return where it was offline at its turn;
+    /// from its first poll, where it asks by itself.
     EligibleToPushed,
     /// From the push of an attempt to its first progress report.
     PushedToProgress,
@@ -134,8 +143,8 @@ impl LatencyKind {
         match self {
             LatencyKind::EligibleToPushed => {
                 "From the activation, or what came later: the device's match, the end of another \
-                 campaign's task that was in the way, or its return where it was offline at its \
-                 turn, to the push."
+                 campaign's task that was in the way, its return where it was offline at its \
+                 turn, or its first poll where it asks by itself, to the push."
             }
             LatencyKind::PushedToProgress => {
                 "From the push of an attempt to its first progress report."
@@ -223,6 +232,12 @@ impl Tally {
     /// succeeded / targeted.
     pub fn success_rate_of_targeted(&self) -> Option<f64> {
         ratio(self.succeeded(), self.targeted)
+    }
+
+    /// Counts the downloads that came to no end, once all others are counted.
+    pub fn count_given_up(&mut self) {
+        let ended = self.downloads + self.downloads_failed;
+        self.downloads_given_up = self.downloads_begun.checked_sub(ended).expect("each begins");
     }
 
     /// From the activation to the moment at which `thousandths` of a percent of the targeted

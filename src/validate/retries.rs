@@ -69,7 +69,7 @@ pub fn r04(effort: Effort) -> Vec<Observed> {
             if luck.next_u64() < 1 << 63 {
                 break;
             }
-            now = now + backoff.draw(failures, now, DeviceId(device), &streams);
+            now = now + backoff.draw(failures, failures, DeviceId(device), &streams);
         }
         now.as_secs_f64()
     };
