@@ -11,7 +11,8 @@ pub const TRAFFIC: &[Metric] = &[
     whole(
         ("peak.requests_per_s", Window, NONE),
         ("1/s", Lower, Level),
-        "Greatest mean of requests per second over aligned windows of a minute, or of several.",
+        "Greatest mean of requests per second, polls of idle devices included, over aligned windows \
+             of a minute, or of several.",
         |look, query| {
             let Some(backend) = backend(look) else { return Value::Missing };
             Value::Number(peak(&backend.by_minute, query))
@@ -46,7 +47,7 @@ pub const TRAFFIC: &[Metric] = &[
     whole(
         ("requests.count", Nothing, NONE),
         ("requests", Lower, Count),
-        "Requests of all kinds.",
+        "Requests of all kinds, without the polls of idle devices.",
         |look, _| Value::of(backend(look).map(|b| b.requests() as f64)),
     ),
     whole(
@@ -66,6 +67,18 @@ pub const TRAFFIC: &[Metric] = &[
         ("requests", Lower, Count),
         "Requests that devices gave up waiting for.",
         |look, _| Value::of(backend(look).map(|b| b.given_up as f64)),
+    ),
+    whole(
+        ("idle_polls.count", Nothing, NONE),
+        ("requests", Lower, Count),
+        "Polls of devices that nobody waits for: those that had no turn yet, or are done.",
+        |look, _| Value::of(backend(look).map(|b| b.idle_polls as f64)),
+    ),
+    whole(
+        ("idle_polls.shed", Nothing, NONE),
+        ("requests", Lower, Count),
+        "Of them, those that found the queue full.",
+        |look, _| Value::of(backend(look).map(|b| b.idle_shed as f64)),
     ),
     whole(
         ("workers.busy", Nothing, NONE),

@@ -53,7 +53,7 @@ pub struct BackendSummary {
     pub shed_by_connections: u64,
     /// Requests that devices gave up waiting for.
     pub given_up: u64,
-    /// Worker time that requests took, in seconds.
+    /// Worker time that requests took, in seconds, those of idle devices included.
     pub busy_s: f64,
     /// Longest queue.
     pub waiting_most: u64,
@@ -61,10 +61,17 @@ pub struct BackendSummary {
     pub wait: LatencySummary,
     /// From a request to its answer.
     pub response: LatencySummary,
-    /// Polls of devices that nobody waits for: accounted for, not simulated.
+    /// Polls of devices that nobody waits for: counted, not simulated, and in none of the numbers
+    /// above but the worker time.
+    pub idle_polls: u64,
+    /// Those of them that found the queue full.
+    pub idle_shed: u64,
+    /// Their mean number per second.
     pub idle_polls_per_s: f64,
     /// The share of all workers that these take; above 1 they alone are too many.
     pub idle_busy: f64,
+    /// That share in the minute in which it was greatest.
+    pub idle_busiest: f64,
 }
 
 impl TrafficSummary {
@@ -100,8 +107,11 @@ impl BackendSummary {
             waiting_most: backend.waiting_most,
             wait: LatencySummary::of(&backend.wait),
             response: LatencySummary::of(&backend.response),
+            idle_polls: backend.idle_polls,
+            idle_shed: backend.idle_shed,
             idle_polls_per_s: backend.idle_polls_per_s,
             idle_busy: backend.idle_busy,
+            idle_busiest: backend.idle_busiest,
         }
     }
 
@@ -160,12 +170,15 @@ pub fn text(traffic: &TrafficSummary) -> String {
             or(backend.response.p99_s, "-"),
             thousands(backend.waiting_most),
         );
-        if backend.idle_busy > 0.0 {
+        if backend.idle_polls > 0 {
             let _ = writeln!(
                 text,
-                "  Polls of idle devices: {:.1} /s, {:.1} % of the workers{}",
-                backend.idle_polls_per_s,
+                "  Polls of idle devices: {}, of which {} shed; {:.1} % of the workers, {:.1} % in \
+                 the busiest minute{}",
+                thousands(backend.idle_polls),
+                thousands(backend.idle_shed),
                 backend.idle_busy * 100.0,
+                backend.idle_busiest * 100.0,
                 if backend.idle_busy >= 1.0 { ": TOO MANY" } else { "" },
             );
         }

@@ -24,7 +24,7 @@ pub struct Active<'a> {
 
 impl Active<'_> {
     #[inline(always)]
-    fn cohort(&self) -> CohortId {
+    pub fn cohort(&self) -> CohortId {
         self.presence.cohort()
     }
 
@@ -213,41 +213,6 @@ impl Books<'_> {
             }
         }
         self.held_or(active.index, Fate::GoesOn)
-    }
-
-    /// The device leaves the network: what it does there stops.
-    fn disconnect(&mut self, active: &mut Active, now: Time) {
-        self.interrupt(active, now);
-        self.count_waste(active, now);
-        let interrupted = active.flight.attempt.disconnected(now);
-        self.tally(active.cohort()).interruptions += u64::from(interrupted);
-        self.note(active, now, "offline");
-        self.note_strand(active);
-    }
-
-    /// A device that is asleep but for its work leaves the network all the same.
-    fn fall_in_sleep(&mut self, active: &mut Active, now: Time) {
-        if active.presence.stage() == Stage::Pushed {
-            self.disconnect(active, now);
-            self.watch_sleep(active, now);
-        }
-    }
-
-    /// The device is about to go on in its sleep with what it has begun: something else than its
-    /// cycle may take it off the network before it wakes.
-    fn watch_sleep(&mut self, active: &mut Active, now: Time) {
-        let cohort = self.world.cohort(active.cohort());
-        let Some(reach) = &cohort.reach else { return };
-        let fall = reach.next_fall(now, active.device, cohort, &self.world.streams);
-        active.presence.look_at(fall);
-    }
-
-    /// Whether only its sleep cycle would take the device off the network.
-    #[inline(always)]
-    pub fn stays_awake(&self, active: &Active, now: Time) -> bool {
-        let cohort = self.world.cohort(active.cohort());
-        let reach = cohort.reach.as_ref();
-        reach.is_some_and(|r| r.only_sleeps(now, active.device, cohort, &self.world.streams))
     }
 
     fn reconnect(&mut self, active: &mut Active, now: Time) {
@@ -453,7 +418,7 @@ impl Books<'_> {
     }
 
     /// A download is about to be interrupted that will begin anew: what it has so far is lost.
-    fn count_waste(&mut self, active: &Active, now: Time) {
+    pub fn count_waste(&mut self, active: &Active, now: Time) {
         let (cohort, attempt) = (active.cohort(), &active.flight.attempt);
         if !self.world.cohort(cohort).restarts || !attempt.is_downloading() {
             return;

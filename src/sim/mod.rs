@@ -30,6 +30,7 @@ mod run;
 mod sampler;
 mod setup;
 mod shard;
+mod sleep;
 mod stage_book;
 mod staging;
 mod stops;

@@ -154,6 +154,7 @@ impl Hash {
         self.numbers(&[backend.polls, backend.download_requests, backend.expired_links]);
         self.numbers(&[backend.served, backend.given_up, backend.waiting_most]);
         self.numbers(&[backend.shed_by_queue, backend.shed_by_connections]);
+        self.numbers(&[backend.idle_polls, backend.idle_shed]);
         self.amount(backend.busy_s);
         self.latency(&backend.wait);
         self.latency(&backend.response);

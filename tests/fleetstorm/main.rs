@@ -12,6 +12,8 @@ mod queries;
 mod readme;
 mod rules;
 mod runs;
+mod server_model;
+mod servers;
 mod sweep;
 mod tidy;
 mod trace;
