@@ -2,6 +2,7 @@
 
 mod availability;
 mod cli;
+mod drawn;
 mod engine;
 mod floors;
 mod golden;
