@@ -1,5 +1,6 @@
 //! What a run leaves for people and programs: a results folder, and a text for the terminal.
 
+mod cohort;
 pub mod files;
 pub mod folder;
 mod hdr;

@@ -281,13 +281,28 @@ impl Drawer<'_> {
     fn real(&mut self, schema: &Schema, place: &Place) -> f64 {
         // Shares are bounded also where the schema does not say so.
         let is_share = place.key == "share";
-        let bound = |key: &str, of_share: f64| schema[key].as_f64().or(is_share.then_some(of_share));
+        let bound =
+            |key: &str, of_share: f64| schema[key].as_f64().or(is_share.then_some(of_share));
         let (min, max) = (bound("minimum", 0.0), bound("maximum", 1.0));
         if self.is_wild() {
             let (min, max) = (min.unwrap_or(0.0), max.unwrap_or(1.0));
             let edges = [
-                min, max, min.next_down(), max.next_up(), min.next_up(), max.next_down(), min - 1.0,
-                max * 2.0, 0.0, -0.0, 1e-300, 1e300, f64::NAN, f64::INFINITY, 1.0 / 3.0, 0.001,
+                min,
+                max,
+                min.next_down(),
+                max.next_up(),
+                min.next_up(),
+                max.next_down(),
+                min - 1.0,
+                max * 2.0,
+                0.0,
+                -0.0,
+                1e-300,
+                1e300,
+                f64::NAN,
+                f64::INFINITY,
+                1.0 / 3.0,
+                0.001,
             ];
             return *self.luck.pick(&edges);
         }

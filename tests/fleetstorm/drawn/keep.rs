@@ -69,8 +69,7 @@ struct Watched {
 impl Watch {
     /// Ends the process if a case takes longer.
     pub fn begin(longest: Duration) -> Watch {
-        let watched =
-            Watched { since: Instant::now(), seed: 0, text: String::new(), over: false };
+        let watched = Watched { since: Instant::now(), seed: 0, text: String::new(), over: false };
         let watched = Arc::new(Mutex::new(watched));
         let own = Arc::clone(&watched);
         std::thread::spawn(move || {

@@ -103,7 +103,13 @@ struct Report {
 }
 
 impl Report {
-    fn fault(&mut self, drawn: Drawn, fault: Fault, case: &Case, (limits, watch): (Limits, &Watch)) {
+    fn fault(
+        &mut self,
+        drawn: Drawn,
+        fault: Fault,
+        case: &Case,
+        (limits, watch): (Limits, &Watch),
+    ) {
         if let Some(found) = self.found.get_mut(&fault.signature) {
             found.count += 1;
             return;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fleetstorm::model::DeviceId;
-use fleetstorm::report::text::{self, Effort};
 use fleetstorm::report::Summary;
+use fleetstorm::report::text::{self, Effort};
 use fleetstorm::scenario::{self, Loaded, Problems};
 use fleetstorm::sim::outcome::{Ended, Outcome};
 use fleetstorm::sim::{self, Options, Progress};
