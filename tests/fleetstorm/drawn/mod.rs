@@ -149,7 +149,7 @@ fn scenarios_drawn_from_the_schema_run() {
         from_environment("FLEETSTORM_DRAWN_SEED", 1),
         from_environment("FLEETSTORM_DRAWN_CASES", CASES),
     );
-    let is_long = cases > CASES;
+    let is_long = cases > CASES || std::env::var_os("FLEETSTORM_DRAWN_LONG").is_some();
     let limits = Limits {
         events: if is_long { 2_000_000 } else { 300_000 },
         time: Duration::from_secs(if is_long { 20 } else { 2 }),

@@ -11,6 +11,7 @@ use fleetstorm::model::DeviceId;
 use fleetstorm::report::Summary;
 use fleetstorm::report::text::{self, Effort};
 use fleetstorm::scenario::{self, Loaded, Problems};
+use fleetstorm::scheduler::state::TaskState;
 use fleetstorm::sim::outcome::{Ended, Outcome};
 use fleetstorm::sim::{self, Options, Progress};
 
@@ -210,8 +211,26 @@ fn same(what: &str, a: &Outcome, b: &Outcome) -> Result<(), Fault> {
     if a == b {
         return Ok(());
     }
-    let (a, b) = (format!("{a:#?}"), format!("{b:#?}"));
-    Err(difference(&format!("differs {what}"), &a, &b))
+    let stage = format!("differs {what}");
+    let trace = a.trace.iter().zip(&b.trace).find(|(a, b)| a != b);
+    if let Some((a, b)) = trace {
+        return Err(Fault::new(&stage, &format!("the trace\n - {a:?}\n + {b:?}")));
+    }
+    // A trace may be too long to be written down.
+    let text = |outcome: &Outcome| {
+        let without = |outcome: &Outcome| Outcome { trace: Vec::new(), ..outcome.clone() };
+        let further = outcome.further.iter().map(without).collect();
+        format!("{:#?}", Outcome { further, ..without(outcome) })
+    };
+    let (a, b) = (text(a), text(b));
+    match a == b && a.contains("NaN") {
+        true => Err(Fault::new(&stage, &format!("is not a number: {}", line_of(&a, "NaN")))),
+        false => Err(difference(&stage, &a, &b)),
+    }
+}
+
+fn line_of<'t>(text: &'t str, word: &str) -> &'t str {
+    text.lines().find(|line| line.contains(word)).unwrap_or_default().trim()
 }
 
 /// Where two texts begin to differ.
@@ -240,8 +259,18 @@ fn difference(stage: &str, a: &str, b: &str) -> Fault {
 fn same_fates(what: &str, a: &Outcome, b: &Outcome) -> Result<(), Fault> {
     let fates = |outcome: &Outcome| {
         let of = |outcome: &Outcome| {
-            let cohorts = outcome.cohorts.iter().map(|cohort| cohort.tally.clone());
-            (cohorts.collect::<Vec<_>>(), outcome.versions.clone(), outcome.campaign.clone())
+            let tallies = outcome.cohorts.iter().map(|cohort| {
+                let mut tally = cohort.tally.clone();
+                // Why a task waits depends on when the run ends, which a flip may put off.
+                let waiting = tally.states.iter().zip(TaskState::ALL);
+                let waiting = waiting.filter(|(_, state)| state.is_waiting());
+                let sum = waiting.map(|(count, _)| *count).sum();
+                for (count, state) in tally.states.iter_mut().zip(TaskState::ALL) {
+                    *count = if state.is_waiting() { sum } else { *count };
+                }
+                tally
+            });
+            (tallies.collect::<Vec<_>>(), outcome.versions.clone(), outcome.campaign.clone())
         };
         let further: Vec<_> = outcome.further.iter().map(of).collect();
         (of(outcome), further)
