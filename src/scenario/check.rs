@@ -9,6 +9,10 @@ use super::path::{Path, Step};
 use super::tree::Node;
 use crate::model::{Bytes, Span};
 
+/// Dates that a run may have, in seconds since 1970: windows look a day beyond both ends.
+const CALENDAR: std::ops::Range<i64> = 86_400..253_370_678_400;
+
+/// Microseconds of a day.
 pub const DAY_US: u64 = 86_400_000_000;
 /// Longest span anywhere; keeps every sum far below `Time::NEVER`.
 pub const LONGEST: Span = Span(3_000 * DAY_US);
@@ -110,7 +114,7 @@ impl Checker<'_> {
         let campaign = &self.scenario.campaign;
         if let Some(timeout) = campaign.timeout {
             let path = Path::of("campaign.timeout");
-            self.between(&path, timeout, Span::secs(60), Span::secs(1_440 * 60));
+            self.timeout(&path, timeout);
         }
         if let Some(step) = campaign.step_timeout {
             let path = Path::of("campaign.step_timeout");
@@ -357,6 +361,11 @@ impl Checker<'_> {
         } else if run.until < run.tick {
             let rule = format!("must be at least one tick ({})", run.tick);
             self.refuse(&until, &rule, "");
+        }
+        let ends = run.date.0.saturating_add((run.until.0 / 1_000_000) as i64);
+        if run.date.0 < CALENDAR.start || ends > CALENDAR.end {
+            let rule = "must lie, with run.until, from 1970-01-02 to 9998-12-31";
+            self.refuse(&Path::of("run.date"), rule, "");
         }
         let Some(every) = run.sample_every else {
             return;

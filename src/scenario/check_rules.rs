@@ -3,8 +3,12 @@
 use super::check::{Checker, DAY_US, LONGEST, rounded};
 use super::file::{OfflineTurn, PushRate};
 use super::path::Path;
+use super::quotas::Quotas;
 use super::rules::{Act, DEVICE_CLOCK, Groups, Order, Phase, RateFrom, Stages, Step, Window};
 use crate::model::{EventRate, Span};
+
+/// Pushes that a rate counts at most: sums with them stay within 64 bits.
+const COUNT_MOST: u64 = 1_000_000_000_000_000_000;
 
 impl Checker<'_> {
     /// Every rule of the campaign's course.
@@ -91,6 +95,12 @@ impl Checker<'_> {
             PushRate::Exponential { base, factor, every: _, of: _, max } => {
                 let path = path.key("exponential");
                 self.decimals(&path.key("factor"), *factor, 1);
+                for (key, rate) in [("base", base), ("max", max)] {
+                    let per_min = EventRate { count: u64::from(*rate), per_us: 60_000_000 };
+                    if let Some((rule, source)) = self.quotas().refuse_rate(per_min) {
+                        self.refuse(&path.key(key), &rule, source);
+                    }
+                }
                 if max < base {
                     self.refuse(&path.key("max"), "must be at least as great as base", "");
                 }
@@ -121,9 +131,31 @@ impl Checker<'_> {
         }
     }
 
+    fn quotas(&self) -> Quotas {
+        Quotas::of(self.scenario.campaign.profile)
+    }
+
+    /// As the platform takes it; of no platform, anything up to the end of the run.
+    pub fn timeout(&mut self, path: &Path, timeout: Span) {
+        match self.quotas().timeout {
+            Some((least, most, source)) if timeout < least || timeout > most => {
+                let rule = format!("must be from {least} to {most} under this profile");
+                self.refuse(path, &rule, source);
+            }
+            Some(_) => {}
+            None => self.between(path, timeout, self.scenario.run.tick, LONGEST),
+        }
+    }
+
     fn push_rate(&mut self, path: &Path, rate: EventRate) {
         let (count, per) = (u128::from(rate.count), u128::from(rate.per_us));
-        if count * u128::from(30 * DAY_US) < per {
+        if let Some((rule, source)) = self.quotas().refuse_rate(rate) {
+            self.refuse(path, &rule, source);
+        }
+        if rate.count > COUNT_MOST {
+            let rule = format!("counts at most {COUNT_MOST} pushes in its span");
+            self.refuse(path, &rule, "take a shorter span");
+        } else if count * u128::from(30 * DAY_US) < per {
             let help = "for a campaign that never pushes there is nothing to simulate";
             self.refuse(path, "must be at least 1 push per 30 d", help);
         } else if count * 1_000_000 > per * 1_000_000_000 {
@@ -205,7 +237,7 @@ impl Checker<'_> {
             Act::SetRate(rate) => self.rate(&path.key("set-rate"), rate),
             Act::SetTimeout(timeout) => {
                 let path = path.key("set-timeout");
-                self.between(&path, *timeout, Span::secs(60), Span::secs(1_440 * 60));
+                self.timeout(&path, *timeout);
             }
             _ => {}
         }

@@ -21,6 +21,7 @@ mod overrides;
 mod path;
 mod problem;
 mod profile;
+mod quotas;
 mod read;
 pub mod rules;
 mod samples;

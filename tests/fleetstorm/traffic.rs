@@ -73,8 +73,10 @@ fn polls_wait_for_the_server_as_well() {
     let backend = outcome.traffic.as_ref().unwrap().backend.as_ref().unwrap();
     assert!(backend.polls >= 2_000 && backend.download_requests >= 2_000);
     assert!(backend.given_up > 0);
-    assert!((backend.idle_polls_per_s - 2_000.0 / 600.0).abs() < 1e-9);
-    assert!((backend.idle_busy - 2_000.0 / 600.0 * 0.2).abs() < 1e-9);
+    // Whoever is done polls as before.
+    let idle = backend.idle_polls_per_s;
+    assert!(idle > 0.1 * 2_000.0 / 600.0 && idle < 2_000.0 / 600.0, "{idle}");
+    assert!((backend.idle_busy - idle * 0.2).abs() < 1e-9);
 }
 
 /// Interrupted for longer than the link is good: it costs a request more, not the download.
