@@ -326,7 +326,9 @@ fn setting() -> impl Strategy<Value = Setting> {
     (2usize..60, pace, server, answers, (1u64..90).prop_map(|n| n * 100), periods).prop_map(
         |(devices, pushes, server, (retry_after, expires, backoff), load, periods)| {
             let (workers, service, queue, patience, connections) = server;
-            let periods = periods.map(|(on, off)| (on * 1_000, off * 1_000));
+            // Odd, so that nobody leaves at the instant of an answer: who is first then is not
+            // said.
+            let periods = periods.map(|(on, off)| (on * 1_000 + 37, off * 1_000 + 11));
             Setting {
                 devices,
                 pushes: if periods.is_some() { 0 } else { pushes },
