@@ -148,7 +148,7 @@ fn met(text: &mut String, abort: &AbortSummary, rule: &RuleSummary) {
 }
 
 fn never_met(text: &mut String, number: usize, rule: &RuleSummary) {
-    let _ = write!(text, "Abort rule {number} ({}) was never met:\n", condition(rule));
+    let _ = writeln!(text, "Abort rule {number} ({}) was never met:", condition(rule));
     let _ = match &rule.highest {
         Some(highest) => writeln!(
             text,

@@ -5,7 +5,7 @@
 //! asked (see [`super::reception`]).
 
 use crate::fleet::Luck;
-use crate::model::{CohortId, DeviceId, Span, Time};
+use crate::model::{CohortId, DeviceId, Span, Time, take};
 use crate::rng::Purpose;
 
 use super::books::Books;
@@ -132,7 +132,7 @@ impl Desk {
 
     fn let_go(&mut self, flight: u32) {
         self.holds[flight as usize / 64] &= !(1 << (flight % 64));
-        self.held -= 1;
+        take(&mut self.held, 1);
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::dist::Law;
 use crate::fleet::{Cohort, Outage, Pattern, Polling, Start};
-use crate::model::{DeviceId, Time};
+use crate::model::{DeviceId, Time, take};
 
 use super::asking::Moved;
 use super::network::Backend;
@@ -403,7 +403,7 @@ impl Flow {
                     self.down += 1;
                 }
                 Change::Ends(outage) => {
-                    self.down -= 1;
+                    take(&mut self.down, 1);
                     if self.down == 0 {
                         self.clear();
                         let online = self.kind.periods.map_or(1.0, |(on, off)| on / (on + off));

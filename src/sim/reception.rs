@@ -9,7 +9,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Mutex;
 
-use crate::model::{DeviceId, Span, Time};
+use crate::model::{DeviceId, Span, Time, take};
 use crate::network;
 use crate::rng::{Purpose, Streams, index_of, unit};
 
@@ -152,7 +152,7 @@ impl Reception {
 
     fn see_to(&mut self, event: &Event, crowd: &Crowd, streams: &Streams) {
         let Some(request) = &event.request else {
-            self.loading -= 1;
+            take(&mut self.loading, 1);
             return;
         };
         let (at, answer) = match request.asks {
