@@ -52,7 +52,7 @@ fn campaign(devices: u32, mode: &str, threads: usize, days: u64) {
     let total = outcome.total();
     let events = outcome.events.total();
     let peak = fleetstorm::report::manifest::peak_memory().unwrap_or(0);
-    let hours = |p: f64| total.time_to_updated(p).map(|t| t.as_secs_f64() / 3600.0);
+    let hours = |thousandths| total.time_to_updated(thousandths).map(|t| t.as_secs_f64() / 3600.0);
     println!(
         "{}",
         json!({
@@ -62,7 +62,7 @@ fn campaign(devices: u32, mode: &str, threads: usize, days: u64) {
             "ns_per_event": wall_s * 1e9 / events as f64,
             "peak_rss_bytes": peak, "bytes_per_device": peak as f64 / f64::from(devices),
             "succeeded": total.succeeded(), "failed": total.failed(), "open": total.open(),
-            "p50_h": hours(0.5), "p90_h": hours(0.9), "p99_h": hours(0.99),
+            "p50_h": hours(50_000), "p90_h": hours(90_000), "p99_h": hours(99_000),
         })
     );
 }

@@ -9,12 +9,7 @@ use super::{Label, Look, Metric, Query, Value};
 
 /// What became of tasks and devices.
 pub const TASKS: &[Metric] = &[
-    whole(
-        ("devices.count", Nothing, FLEET),
-        ("devices", Neither, Count),
-        "All devices.",
-        |look, query| devices(look, query),
-    ),
+    whole(("devices.count", Nothing, FLEET), ("devices", Neither, Count), "All devices.", devices),
     tally(
         ("targeted.count", Nothing, FLEET),
         ("devices", Neither, Count),

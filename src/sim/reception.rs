@@ -189,7 +189,7 @@ impl Reception {
     fn pass_on(&mut self, place: usize, crowd: &Crowd, later: &mut BinaryHeap<Reverse<Event>>) {
         let Crowd { shards, peers, threads } = *crowd;
         let (first, thread) = (place / threads, place % threads);
-        for package in first..peers.len() {
+        for (package, own_peers) in peers.iter().enumerate().skip(first) {
             let at = package * threads + thread;
             if package > first {
                 let mut shard = lock(&shards[at]);
@@ -199,7 +199,7 @@ impl Reception {
                 shard.go_on_with_turns();
                 self.take_new(&mut shard, at, crowd, later);
             }
-            ledger::pass_on(package, &peers[package], |peer, act| {
+            ledger::pass_on(package, own_peers, |peer, act| {
                 act(&mut lock(&shards[peer * threads + thread]));
             });
         }

@@ -55,7 +55,10 @@ enum Event {
     Worked,
     Impatient,
     /// A device asks, or its download may begin.
-    Turn { device: usize, starts: bool },
+    Turn {
+        device: usize,
+        starts: bool,
+    },
     Down,
     Up,
 }

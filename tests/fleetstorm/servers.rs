@@ -163,10 +163,14 @@ fn idle_polls_are_as_many_as_if_they_were_simulated() {
     let idle = run(&text("start = '599 min'"));
     let (simulated, idle) = (&backend(&simulated), &backend(&idle));
     assert!(simulated.polls > 100 * simulated.idle_polls && idle.polls * 100 < idle.idle_polls);
-    for (from, to, within) in
-        [(1.0, 5.0, 0.03), (5.1, 6.0, 0.0), (6.1, 6.2, 0.03), (6.2, 6.4, 0.2), (6.4, 7.0, 0.05),
-            (7.0, 9.9, 0.03)]
-    {
+    for (from, to, within) in [
+        (1.0, 5.0, 0.03),
+        (5.1, 6.0, 0.0),
+        (6.1, 6.2, 0.03),
+        (6.2, 6.4, 0.2),
+        (6.4, 7.0, 0.05),
+        (7.0, 9.9, 0.03),
+    ] {
         let polls = |backend: &BackendOutcome| polls_between(&backend.by_minute, from, to) as f64;
         let (one, other) = (polls(simulated), polls(idle));
         assert!((one - other).abs() <= within * one, "{from} to {to} h: {one} and {other}");

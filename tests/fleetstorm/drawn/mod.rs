@@ -55,7 +55,7 @@ struct Drawn {
 }
 
 /// Draws the case's scenario, and changes it until `check` is content with it.
-fn drawn(case: &Case, root: &Schema) -> Result<Drawn, (Drawn, Fault)> {
+fn drawn(case: &Case, root: &Schema) -> Result<Drawn, Box<(Drawn, Fault)>> {
     const ROUNDS: usize = 60;
     let folder = Folder::new();
     let mut drawer = Drawer {
@@ -81,7 +81,7 @@ fn drawn(case: &Case, root: &Schema) -> Result<Drawn, (Drawn, Fault)> {
                 broken = problems.iter().map(|problem| problem.message.clone()).collect();
                 mend::mend(&mut tree, &problems, &mut drawer);
             }
-            Err(fault) => return Err((Drawn { tree, folder, broken }, fault)),
+            Err(fault) => return Err(Box::new((Drawn { tree, folder, broken }, fault))),
         }
     }
     Ok(Drawn { tree, folder, broken })
@@ -163,7 +163,8 @@ fn scenarios_drawn_from_the_schema_run() {
         watch.case(seed);
         let drawn = match drawn(&case, &root) {
             Ok(drawn) => drawn,
-            Err((drawn, fault)) => {
+            Err(found) => {
+                let (drawn, fault) = *found;
                 report.fault(drawn, fault, &case, (limits, &watch));
                 continue;
             }
