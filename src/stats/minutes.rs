@@ -6,7 +6,7 @@ use crate::model::{Span, Time};
 /// Whole amounts by minute since the run began.
 ///
 /// # Shape
-/// Pages of [`PAGE`] minutes, made when something first falls into them, so that a long run in
+/// Pages of 1024 minutes, made when something first falls into them, so that a long run in
 /// which little happens costs little.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Minutes {

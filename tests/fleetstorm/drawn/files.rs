@@ -85,7 +85,7 @@ fn inventory(case: &Case, luck: &mut Luck) -> String {
         let cohort: &String = luck.pick(&case.cohorts);
         text += &format!("{device},{},{}", quoted(version), quoted(cohort));
         if links {
-            text.push_str(luck.pick(&[",", ",250 kbit/s", ",1000000"]));
+            text.push_str(luck.pick::<&str>(&[",", ",250 kbit/s", ",1000000"]));
         }
         if zones {
             let zone = texts::name(Kind::Zone, case, luck, false);
@@ -120,7 +120,7 @@ fn spoil(text: &mut String, luck: &mut Luck) {
     let at = text.floor_char_boundary(luck.below(text.len() + 1));
     match luck.below(6) {
         0 => text.truncate(at),
-        1 => text.insert_str(at, luck.pick(&["\"", ",", "\n", "-", "e9", "\u{feff}", ";"])),
+        1 => text.insert_str(at, luck.pick::<&str>(&["\"", ",", "\n", "-", "e9", "\u{feff}", ";"])),
         2 => *text = text.replace('\n', "\r\n"),
         3 => *text = text.replace(',', ";"),
         4 => text.push_str(&text.clone()),
