@@ -46,7 +46,9 @@ const UNTIL_SHIFT: u32 = 16;
 const LOW: u64 = (1 << UNTIL_SHIFT) - 1;
 
 impl Presence {
+    /// No task is under way.
     pub const NO_FLIGHT: u32 = u32::MAX;
+    /// Cohorts that the bits for them tell apart.
     pub const COHORTS_MAX: usize = 1 << 12;
 
     pub fn new(cohort: CohortId, online: bool, until: Time) -> Presence {

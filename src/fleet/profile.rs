@@ -13,6 +13,7 @@ pub struct Clock {
     offsets: Box<[(Time, i64)]>,
 }
 
+/// Microseconds of a week.
 pub const WEEK_US: u64 = 7 * 86_400_000_000;
 
 impl Clock {

@@ -105,6 +105,7 @@ pub enum Label {
 }
 
 impl Label {
+    /// Every label, in the order in which they are shown.
     pub const ALL: [Label; 7] = [
         Label::Cohort,
         Label::Campaign,

@@ -12,6 +12,7 @@ pub struct Time(pub u64);
 pub struct Span(pub u64);
 
 impl Time {
+    /// The beginning of the run.
     pub const ZERO: Time = Time(0);
     /// "Never": later than any instant a run can reach (2^48 - 1 µs, 8.9 years).
     pub const NEVER: Time = Time((1 << 48) - 1);
@@ -34,8 +35,10 @@ impl Time {
 }
 
 impl Span {
+    /// No time at all.
     pub const ZERO: Span = Span(0);
 
+    /// So many seconds.
     pub const fn secs(seconds: u64) -> Span {
         Span(seconds * 1_000_000)
     }

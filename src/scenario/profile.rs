@@ -25,6 +25,7 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Every profile with its name in files.
     pub const ALL: [(&'static str, Profile); 6] = [
         ("alibaba", Profile::Alibaba),
         ("quectel", Profile::Quectel),

@@ -17,7 +17,8 @@ impl Loaded {
         match (&self.scenario.campaign.select, &self.select_list) {
             (Select::Percent(p), _) if matching > 0 => {
                 // In thousandths of a percent, the finest that R11 allows.
-                let share = (p * 1000.0).round() as u128;
+                // What is above 100 % is refused elsewhere.
+                let share = (p.clamp(0.0, 100.0) * 1000.0).round() as u128;
                 ((share * u128::from(matching) / 100_000) as u64).clamp(1, matching)
             }
             (Select::All | Select::Percent(_), _) => matching,

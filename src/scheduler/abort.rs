@@ -17,6 +17,7 @@ pub struct AbortRule {
     pub action: AbortAction,
 }
 
+/// What a rule counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AbortMetric {
     /// All failures.
@@ -50,6 +51,7 @@ impl AbortMetric {
     }
 }
 
+/// What a rule's percentage is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denominator {
     Finished,
@@ -67,6 +69,7 @@ impl Denominator {
     }
 }
 
+/// What a rule does once it is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AbortAction {
     CancelQueued,

@@ -10,8 +10,10 @@ use super::state::{CampaignStatus, DeviceStatus, TaskState};
 /// Positions in a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PackageId(pub u32);
+/// A campaign's position in a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CampaignId(pub u32);
+/// A task's position in a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(pub u32);
 
@@ -111,6 +113,7 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
+    /// Every status.
     pub const ALL: [TaskStatus; 7] = [
         TaskStatus::Confirm,
         TaskStatus::Queued,

@@ -47,6 +47,7 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// Every reason, by its position in lists.
     pub const ALL: [FailureReason; 10] = [
         FailureReason::Upgrade,
         FailureReason::Download,
@@ -235,6 +236,7 @@ pub enum CampaignStatus {
 }
 
 impl CampaignStatus {
+    /// Every status.
     pub const ALL: [CampaignStatus; 10] = [
         CampaignStatus::Draft,
         CampaignStatus::Scheduled,
@@ -335,6 +337,7 @@ pub enum DeviceStatus {
 }
 
 impl DeviceStatus {
+    /// Every status, by its position in lists.
     pub const ALL: [DeviceStatus; 5] = [
         DeviceStatus::UpgradeFailed,
         DeviceStatus::Upgraded,

@@ -41,6 +41,7 @@ pub struct Request {
     pub asks: Asks,
 }
 
+/// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asks {
     /// Whether its download may begin, which a worker has agreed to.

@@ -51,6 +51,7 @@ pub enum Kind {
     Other,
 }
 
+/// How many kinds there are.
 pub const KINDS: usize = Kind::Other as usize + 1;
 
 /// Entries of one tick by [`Kind`].

@@ -19,6 +19,7 @@ pub struct Flight {
 }
 
 impl Flight {
+    /// The slot of a flight that is over.
     pub const NO_DEVICE: u32 = u32::MAX;
 }
 

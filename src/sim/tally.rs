@@ -115,6 +115,7 @@ tally! {
     online_at_turn: "turns", Higher, "";
 }
 
+/// Attempts that are counted apart.
 pub const MAX_ATTEMPT_COUNTED: usize = 16;
 
 /// What a latency runs from and to.
@@ -162,6 +163,7 @@ impl LatencyKind {
         }
     }
 
+    /// Every latency, in the order in which they are shown.
     pub const ALL: [LatencyKind; 6] = [
         LatencyKind::EligibleToPushed,
         LatencyKind::PushedToProgress,

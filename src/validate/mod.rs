@@ -45,6 +45,7 @@ pub struct Finding {
     pub outcome: Outcome,
 }
 
+/// What a case came to.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// One row per quantity.

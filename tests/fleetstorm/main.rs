@@ -1,6 +1,7 @@
 //! What the whole program promises: rules, laws, determinism, command line, floors.
 
 mod availability;
+mod checks;
 mod cli;
 mod drawn;
 mod engine;

@@ -34,6 +34,7 @@ pub struct CampaignPolicy {
     pub task: TaskPolicy,
 }
 
+/// What becomes of devices that have not started (R4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStarted {
     Failed,
@@ -104,6 +105,7 @@ pub struct StateSet {
 }
 
 impl StateSet {
+    /// Every state that is not final.
     pub const ALL: StateSet = StateSet {
         scheduled: true,
         unconfirmed: true,
@@ -111,6 +113,7 @@ impl StateSet {
         notified: true,
         in_progress: true,
     };
+    /// States in which no offer has left.
     pub const NOT_STARTED: StateSet =
         StateSet { notified: false, in_progress: false, ..StateSet::ALL };
 
