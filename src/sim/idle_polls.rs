@@ -163,6 +163,7 @@ impl IdlePolls {
         let Some(load) = &self.load else { return 0.0 };
         match load.backlog_s > 0.0 {
             true => MOST,
+            false if self.rate == 0 => 0.0,
             false => (self.rate as f64 / UNITS * load.service_s / load.workers).min(MOST),
         }
     }
@@ -179,7 +180,10 @@ impl IdlePolls {
         outcome.idle_shed = libm::round(self.shed) as u64;
         if let Some(load) = &mut self.load {
             load.end_minute(u64::MAX);
-            outcome.idle_busy = self.polls * load.service_s / load.workers / seconds;
+            // Nobody polls a server whose services have no mean: that is no load, not none known.
+            if self.polls > 0.0 {
+                outcome.idle_busy = self.polls * load.service_s / load.workers / seconds;
+            }
             outcome.idle_busiest = load.busiest;
             let all = load.workers * seconds;
             outcome.busy_s = (outcome.busy_s + load.busy_s).min(all);
