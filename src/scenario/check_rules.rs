@@ -143,7 +143,7 @@ impl Checker<'_> {
                 self.refuse(path, &rule, source);
             }
             Some(_) => {}
-            None => self.between(path, timeout, self.scenario.run.tick, LONGEST),
+            None => self.between(path, timeout, Span::secs(1), LONGEST),
         }
     }
 

@@ -18,8 +18,8 @@ fn rules_of_campaign_and_run() {
         ),
         (
             "timeout = \"60 min\"",
-            "timeout = \"30 s\"",
-            &["campaign.timeout = \"30 s\": must be from 1 min to 1 d"],
+            "timeout = \"10 ms\"",
+            &["campaign.timeout = \"10 ms\": must be from 1 s to 3000 d"],
         ),
         (
             "timeout = \"60 min\"",
