@@ -22,8 +22,12 @@ pub const TIMES: &[Metric] = &[
     tally(
         ("finished.at", Instant, FLEET),
         ("1", Neither, Share),
-        "Share of the targeted devices whose task was final by a time after the activation.",
+        "Share of the targeted devices whose task was final by a time after the activation; none \
+         where failed tasks were queued once more by hand.",
         |t, query| {
+            if t.reopened > 0 {
+                return Value::Missing;
+            }
             let updated = t.latency(LatencyKind::ActivationToUpdated).count_at_most(at(query));
             by(query, t, updated + t.ended.count_at_most(at(query)))
         },

@@ -337,10 +337,12 @@ impl Books<'_> {
         if let Some(stages) = &mut self.stages {
             stages.end_unturned(to, now);
         }
+        let since = now.since(self.activated);
         for (at, withdrawn) in std::mem::take(&mut self.withdrawn).into_iter().enumerate() {
             let cohort = CohortId(at as u16);
             let tally = self.tally(cohort);
             let unturned = left(tally.targeted, tally.turns + withdrawn);
+            tally.ended.record_many(since, unturned);
             self.end_many(cohort, self.world.first_state(), to, unturned);
             self.withdrawn.push(withdrawn + unturned);
         }

@@ -261,5 +261,9 @@ impl Books<'_> {
         if let Some(stages) = &mut self.stages {
             stages.tally(device, cohort).end(1, to, now);
         }
+        if !matches!(to, TaskState::Succeeded | TaskState::NotRequired) {
+            let since = now.since(self.activated);
+            self.tally(cohort).ended.record_many(since, 1);
+        }
     }
 }

@@ -62,6 +62,17 @@ impl Latency {
         self.max_us = self.max_us.max(value);
     }
 
+    /// As [`Latency::record`], so many times.
+    pub fn record_many(&mut self, span: Span, count: u64) {
+        if count > 0 {
+            let value = span.0.min(Time::NEVER.0);
+            self.add(bin(value), count);
+            self.sum_us += u128::from(value) * u128::from(count);
+            self.min_us = self.min_us.max(!value);
+            self.max_us = self.max_us.max(value);
+        }
+    }
+
     /// Adds to a bin beyond the list, or to one of the few.
     #[inline(never)]
     fn add_elsewhere(&mut self, at: usize, count: u64) {

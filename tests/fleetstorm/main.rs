@@ -9,6 +9,7 @@ mod floors;
 mod golden;
 mod limits;
 mod live;
+mod metrics;
 mod profiles;
 mod queries;
 mod readme;
