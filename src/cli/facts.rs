@@ -45,7 +45,7 @@ impl Facts {
     pub fn of(loaded: &Loaded) -> Facts {
         let scenario = &loaded.scenario;
         let campaign = &scenario.campaign;
-        let devices = devices(loaded);
+        let devices = u64::from(loaded.device_count());
         let targets = loaded.targets_at_most();
         Facts {
             campaign: campaign.name.clone(),
@@ -92,13 +92,6 @@ fn also(part: &Loaded) -> String {
     match package.module.as_str() {
         DEFAULT_MODULE => format!("{} -> {}", campaign.name, package.version),
         module => format!("{} -> {module} {}", campaign.name, package.version),
-    }
-}
-
-fn devices(loaded: &Loaded) -> u64 {
-    match &loaded.inventory {
-        Some(inventory) => inventory.ids.len() as u64,
-        None => loaded.scenario.fleet.devices.map_or(0, u64::from),
     }
 }
 

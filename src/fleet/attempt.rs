@@ -244,7 +244,7 @@ impl Attempt {
             Phase::Blocked => self.begin(Phase::Reacting, now, Span::ZERO),
             Phase::Downloading => {
                 let left =
-                    if luck.cohort.restarts { self.download_span(luck) } else { Span(self.work) };
+                    if luck.cohort.restarts { self.download_takes(luck) } else { Span(self.work) };
                 self.begin(Phase::Downloading, now, left);
             }
             Phase::Reporting => self.begin(Phase::Reporting, now, Span::ZERO),
@@ -303,7 +303,7 @@ impl Attempt {
         if is_first {
             self.since = now;
         }
-        self.begin(Phase::Downloading, now, self.download_span(luck));
+        self.begin(Phase::Downloading, now, self.download_takes(luck));
         is_first.then_some(took)
     }
 
@@ -363,7 +363,7 @@ impl Attempt {
             Phase::Reacting if online => {
                 let took = now.since(self.since);
                 self.since = now;
-                self.begin(Phase::Downloading, now, self.download_span(luck));
+                self.begin(Phase::Downloading, now, self.download_takes(luck));
                 Some(Report::Progress { took })
             }
             Phase::Reacting | Phase::BackingOff => {
@@ -437,10 +437,6 @@ impl Attempt {
 
     /// How long the download takes from its beginning, alone and without interruption.
     pub fn download_takes(&self, luck: &Luck) -> Span {
-        self.download_span(luck)
-    }
-
-    fn download_span(&self, luck: &Luck) -> Span {
         let mut stream = luck.stream(Purpose::Attempt, self.number);
         // The first word was the verdict's.
         stream.next_u64();

@@ -5,7 +5,7 @@ use crate::sim::outcome::{AbortOutcome, LatencyKind, Tally};
 
 use super::table::{
     CAMPAIGN, Count, FLEET, Flag, Higher, Instant, Level, Lower, NONE, Neither, Nothing, Quantile,
-    RULE, Reached, Share, n, of, tally, whole,
+    RULE, Reached, Share, n, of, reached, tally, whole,
 };
 use super::{Label, Look, Metric, Query, Value};
 
@@ -15,9 +15,7 @@ pub const TIMES: &[Metric] = &[
         ("done.at", Instant, FLEET),
         ("1", Higher, Share),
         "Share of the targeted devices updated by a time after the activation.",
-        |t, query| {
-            by(query, t, t.latency(LatencyKind::ActivationToUpdated).count_at_most(at(query)))
-        },
+        |t, query| of(updated(t, query), t.targeted),
     ),
     tally(
         ("finished.at", Instant, FLEET),
@@ -28,15 +26,14 @@ pub const TIMES: &[Metric] = &[
             if t.reopened > 0 {
                 return Value::Missing;
             }
-            let updated = t.latency(LatencyKind::ActivationToUpdated).count_at_most(at(query));
-            by(query, t, updated + t.ended.count_at_most(at(query)))
+            of(updated(t, query) + t.ended.count_at_most(at(query)), t.targeted)
         },
     ),
     tally(
         ("pushed.at", Instant, FLEET),
         ("1", Neither, Share),
         "Share of the targeted devices pushed by a time after the activation.",
-        |t, query| by(query, t, t.pushed.count_at_most(at(query))),
+        |t, query| of(t.pushed.count_at_most(at(query)), t.targeted),
     ),
     tally(
         ("time_to", Quantile, FLEET),
@@ -122,16 +119,13 @@ pub const COURSE: &[Metric] = &[
     ),
 ];
 
-fn reached(span: Option<Span>) -> Value {
-    span.map_or(Value::NotReached, |span| Value::Number(span.as_secs_f64()))
-}
-
 fn at(query: &Query) -> Span {
     query.argument.unwrap_or_default()
 }
 
-fn by(_: &Query, tally: &Tally, devices: u64) -> Value {
-    of(devices, tally.targeted)
+/// Devices updated by the time that is asked about.
+fn updated(tally: &Tally, query: &Query) -> u64 {
+    tally.latency(LatencyKind::ActivationToUpdated).count_at_most(at(query))
 }
 
 /// The abort that is asked about: of the rule, or the first that was acted on.

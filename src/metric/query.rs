@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::model::Span;
 use crate::scenario::units::Unit;
 use crate::sim::outcome::{Outcome, Tally};
-use crate::stats::Latency;
+use crate::stats::{Latency, Minutes};
 
 use super::{Label, Look, Metric, Source, Statistic, Takes, Value, table};
 
@@ -97,7 +97,7 @@ impl Query {
             return Err(wrong(format!("{} takes no argument", self.metric.name)));
         }
         let span = Span::parse(argument.trim()).map_err(|error| wrong(error.to_string()))?;
-        let whole = span.0 > 0 && span.0.is_multiple_of(60_000_000);
+        let whole = span.0 > 0 && span.0.is_multiple_of(Minutes::BIN.0);
         if self.metric.takes == Takes::Window && !whole {
             return Err(wrong("a window is one minute or several".to_owned()));
         }
@@ -193,8 +193,7 @@ pub struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     pub fn new(run: &'a Outcome) -> Measured<'a> {
-        let packages = std::iter::once(run).chain(&run.further);
-        Measured { run, totals: packages.map(Outcome::total).collect() }
+        Measured { run, totals: run.packages().map(Outcome::total).collect() }
     }
 
     /// What a query comes to; missing also where a label names nothing in the run.
@@ -218,7 +217,7 @@ impl<'a> Measured<'a> {
             campaign.is_none_or(|name| outcome.campaign.name == name)
                 && module.is_none_or(|name| outcome.module == name)
         };
-        std::iter::once(self.run).chain(&self.run.further).zip(&self.totals).find(fits)
+        self.run.packages().zip(&self.totals).find(fits)
     }
 }
 

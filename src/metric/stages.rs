@@ -1,9 +1,8 @@
 //! Metrics of the campaign's stages.
 
-use crate::model::Span;
 use crate::sim::outcome::{StageOutcome, StageTally};
 
-use super::table::{Count, Lower, Neither, Nothing, Reached, STAGE, n, whole};
+use super::table::{Count, Lower, Neither, Nothing, Reached, STAGE, n, reached, whole};
 use super::{Label, Look, Metric, Query, Value};
 
 /// Of one stage, which a label must name.
@@ -47,8 +46,4 @@ fn tally(look: &Look, query: &Query) -> Option<StageTally> {
     let Some(name) = query.label_of(Label::Cohort) else { return Some(stage.total()) };
     let cohort = look.package.cohorts.iter().position(|cohort| cohort.name == name)?;
     stage.cohorts.get(cohort).copied()
-}
-
-fn reached(span: Option<Span>) -> Value {
-    span.map_or(Value::NotReached, |span| Value::Number(span.as_secs_f64()))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::model::Better;
+use crate::model::{Better, Span};
 use crate::sim::outcome::{COUNTERS, LatencyKind, Tally, ratio};
 
 use super::course::{COURSE, TIMES};
@@ -134,4 +134,9 @@ pub fn n(count: u64) -> Value {
 /// A share; missing of nothing.
 pub fn of(part: u64, whole: u64) -> Value {
     Value::of(ratio(part, whole))
+}
+
+/// A time in seconds that may not have come.
+pub fn reached(span: Option<Span>) -> Value {
+    span.map_or(Value::NotReached, |span| Value::Number(span.as_secs_f64()))
 }

@@ -54,13 +54,13 @@ pub const TRAFFIC: &[Metric] = &[
         ("shed.count", Nothing, NONE),
         ("requests", Lower, Count),
         "Requests shed by the queue or by the cap on connections.",
-        |look, _| Value::of(backend(look).map(|b| shed(b) as f64)),
+        |look, _| Value::of(backend(look).map(|b| b.shed() as f64)),
     ),
     whole(
         ("shed.share", Nothing, NONE),
         ("1", Lower, Share),
         "Shed requests of all.",
-        |look, _| backend(look).map_or(Value::Missing, |b| of(shed(b), b.requests())),
+        |look, _| backend(look).map_or(Value::Missing, |b| of(b.shed(), b.requests())),
     ),
     whole(
         ("given_up.count", Nothing, NONE),
@@ -112,10 +112,6 @@ pub const TRAFFIC: &[Metric] = &[
 
 fn backend<'a>(look: &Look<'a>) -> Option<&'a BackendOutcome> {
     look.run.traffic.as_ref()?.backend.as_ref()
-}
-
-fn shed(backend: &BackendOutcome) -> u64 {
-    backend.shed_by_queue + backend.shed_by_connections
 }
 
 /// The link that is asked about; without a label the server's own.

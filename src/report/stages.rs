@@ -72,11 +72,16 @@ impl StageSummary {
         }
     }
 
-    /// The cohorts, if there are several in the run, and all of them together.
-    fn rows(&self, several: bool) -> impl Iterator<Item = (&str, u64, &Conservation)> {
+    /// The cohorts, if there are several in the run, and all of them together: devices, pushed,
+    /// succeeded, failed, canceled, open.
+    fn rows(&self, several: bool) -> impl Iterator<Item = (&str, [u64; 6])> {
+        let counts = |exposed: u64, tasks: &Conservation| {
+            let Conservation { open, succeeded, failed, canceled, targeted } = *tasks;
+            [targeted, exposed, succeeded, failed, canceled, open]
+        };
         let own = self.cohorts.iter().filter(move |_| several);
-        let own = own.map(|c| (c.name.as_str(), c.exposed, &c.conservation));
-        own.chain([(WHOLE_FLEET, self.exposed, &self.conservation)])
+        let own = own.map(move |c| (c.name.as_str(), counts(c.exposed, &c.conservation)));
+        own.chain([(WHOLE_FLEET, counts(self.exposed, &self.conservation))])
     }
 
     fn name(&self) -> String {
@@ -114,17 +119,12 @@ pub fn text(stages: &[StageSummary], several: bool) -> String {
         };
         let length = stage.length_s.map(|length| format!(", done {} later", span(length)));
         let _ = writeln!(text, "  {}, {opened}{}", stage.name(), length.unwrap_or_default());
-        for (name, pushed, tasks) in stage.rows(several) {
+        for (name, counts) in stage.rows(several) {
+            let [devices, pushed, succeeded, failed, canceled, open] = counts.map(thousands);
             let _ = writeln!(
                 text,
-                "    {:<12}{:>11}{:>11}{:>11}{:>10}{:>10}{:>11}",
+                "    {:<12}{devices:>11}{pushed:>11}{succeeded:>11}{failed:>10}{canceled:>10}{open:>11}",
                 shortened(name, 11),
-                thousands(tasks.targeted),
-                thousands(pushed),
-                thousands(tasks.succeeded),
-                thousands(tasks.failed),
-                thousands(tasks.canceled),
-                thousands(tasks.open),
             );
         }
     }
@@ -145,20 +145,15 @@ pub fn markdown(text: &mut String, stages: &[StageSummary], several: bool) {
          |--:|--:|:--|:--|--:|--:|--:|--:|--:|--:|\n",
     );
     let rows = stages.iter().flat_map(|stage| stage.rows(several).map(move |row| (stage, row)));
-    for (stage, (name, pushed, tasks)) in rows.take(SHOWN) {
+    for (stage, (name, counts)) in rows.take(SHOWN) {
+        let [devices, pushed, succeeded, failed, canceled, open] = counts.map(thousands);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {devices} | {pushed} | {succeeded} | {failed} | {canceled} | {open} |",
             stage.name(),
             stage.opened_s.map_or("-".to_owned(), instant),
             stage.opened_by.as_deref().unwrap_or("-"),
             escaped(name),
-            thousands(tasks.targeted),
-            thousands(pushed),
-            thousands(tasks.succeeded),
-            thousands(tasks.failed),
-            thousands(tasks.canceled),
-            thousands(tasks.open),
         );
     }
     let count: usize = stages.iter().map(|stage| stage.rows(several).count()).sum();

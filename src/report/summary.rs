@@ -230,7 +230,7 @@ impl DevicesSummary {
     fn of(outcome: &Outcome) -> DevicesSummary {
         let DeviceCounts { targeted, updated, failed, canceled, open } = outcome.devices;
         let mut running: Vec<RunningSummary> = Vec::new();
-        for package in std::iter::once(outcome).chain(&outcome.further) {
+        for package in outcome.packages() {
             let entry = RunningSummary {
                 module: package.module.clone(),
                 version: package.target.clone(),

@@ -118,6 +118,10 @@ impl BackendSummary {
     fn requests(&self) -> u64 {
         self.polls + self.download_requests + self.expired_links
     }
+
+    fn shed(&self) -> u64 {
+        self.shed_by_queue + self.shed_by_connections
+    }
 }
 
 /// Links that are told of; of many cells those that were full longest.
@@ -154,13 +158,12 @@ pub fn text(traffic: &TrafficSummary) -> String {
     }
     let _ = writeln!(text, "  Most downloads at a time: {}", thousands(traffic.downloads_most));
     if let Some(backend) = &traffic.backend {
-        let shed = backend.shed_by_queue + backend.shed_by_connections;
         let _ = writeln!(
             text,
             "  Requests: {}, of which {} shed ({}), {} given up",
             thousands(backend.requests()),
-            thousands(shed),
-            percent(shed, backend.requests()),
+            thousands(backend.shed()),
+            percent(backend.shed(), backend.requests()),
             thousands(backend.given_up),
         );
         let _ = writeln!(
@@ -205,7 +208,7 @@ pub fn markdown(text: &mut String, traffic: &TrafficSummary) {
             text,
             "\n{} requests, {} shed, {} given up; at most {} downloads at a time.",
             thousands(backend.requests()),
-            thousands(backend.shed_by_queue + backend.shed_by_connections),
+            thousands(backend.shed()),
             thousands(backend.given_up),
             thousands(traffic.downloads_most),
         );

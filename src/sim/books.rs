@@ -166,6 +166,26 @@ impl<'w> Books<'w> {
         self.ready.push(Ready { since: now, device, slot, period, lane, again, module });
     }
 
+    /// R17: the device stands in the queue since `at`, or waits aside until it is back; `events`
+    /// say so in the log.
+    pub fn line_up(
+        &mut self,
+        slot: u32,
+        device: DeviceId,
+        presence: &mut Presence,
+        at: Time,
+        [queued, aside]: [&'static str; 2],
+    ) {
+        if presence.online() {
+            self.make_ready(slot, device, presence, at, false);
+            self.note_queued(device, at, queued, QueueCause::RateLimited);
+        } else {
+            presence.set_stage(Stage::Waiting);
+            self.requeue(presence.cohort(), QueueCause::RateLimited, QueueCause::Offline);
+            self.note_queued(device, at, aside, QueueCause::Offline);
+        }
+    }
+
     /// For the log: the device, which has no flight, was queued or requeued.
     #[inline(always)]
     pub fn note_queued(

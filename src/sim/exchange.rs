@@ -161,8 +161,8 @@ impl Exchange {
         self.state.downloads = downloads;
         self.state.load_bps.clear();
         self.state.load_bps.extend(self.shares.loads());
-        self.state.requests = count(|b| b.requests());
-        self.state.shed = count(|b| b.shed_by_queue + b.shed_by_connections);
+        self.state.requests = count(BackendOutcome::requests);
+        self.state.shed = count(BackendOutcome::shed);
         self.state.waiting = reception.map_or(0, Reception::waiting);
     }
 

@@ -112,13 +112,9 @@ impl Books<'_> {
             }
         }
         if number == 1 {
-            self.count_pushed(active.device, cohort);
+            self.count_pushed(active.device, cohort, now);
         }
-        let activated = self.activated;
         let tally = self.tally(cohort);
-        if number == 1 {
-            tally.pushed.record(now.since(activated));
-        }
         tally.attempts[usize::from(number - 1).min(MAX_ATTEMPT_COUNTED - 1)] += 1;
         tally.retries += u64::from(number > 1);
         record(tally, LatencyKind::EligibleToPushed, now.since(eligible));

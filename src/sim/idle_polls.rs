@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::dist::Law;
 use crate::fleet::{Cohort, Outage, Pattern, Polling, Start};
 use crate::model::{DeviceId, Time, take};
+use crate::stats::Minutes;
 
 use super::asking::Moved;
 use super::network::Backend;
@@ -63,7 +64,7 @@ struct Load {
 const MOST: f64 = 0.99;
 
 const UNITS: f64 = (1u64 << 20) as f64;
-const MINUTE_US: u64 = 60_000_000;
+const MINUTE_US: u64 = Minutes::BIN.0;
 
 impl IdlePolls {
     pub fn new(world: &World, backend: &Backend) -> IdlePolls {

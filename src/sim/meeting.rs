@@ -4,7 +4,6 @@ use std::sync::MutexGuard;
 
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
-use crate::scenario::file::Select;
 use crate::scenario::rules::{Conflict, Dynamic};
 use crate::scheduler::state::TaskState;
 
@@ -88,10 +87,8 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
         }
         let any = |word: usize| needs.iter().fold(0, |all, bits| all | bits[word]);
         let mut bits: Box<[u64]> = (0..needs[0].len()).map(any).collect();
-        if let Select::Percent(percent) = parts[0].scenario.campaign.select {
-            let thousandths = (percent * 1000.0).round() as u32;
-            setup::cut_to_percentage(&worlds[0], &list, thousandths, &mut bits);
-        }
+        let select = &parts[0].scenario.campaign.select;
+        setup::cut_to_percentage(&worlds[0], &list, select, &mut bits);
         let is_set = |bits: &[u64], at: u64| bits[(at / 64) as usize] >> (at % 64) & 1 == 1;
         let packages = |at: u64| {
             let needed = (0..needs.len()).filter(|package| is_set(&needs[*package], at));
@@ -147,9 +144,6 @@ impl<'a, 'b, 'w> Meeting<'a, 'b, 'w> {
         }
         if let Some(together) = self.rollouts[own].together.get_mut(device.0 as usize) {
             *together = Together { open: packages.count_ones() as u8, failed: None };
-        }
-        if met == Met::Occupied {
-            return Some(met);
         }
         self.overwrite(overwritten, device, now);
         Some(met)

@@ -90,8 +90,7 @@ impl Shard<'_> {
                 let device = self.records.device(slot);
                 let online = presence.online();
                 self.books.note_state(device, now, "ended by the campaign", to, online);
-                self.books.end(cohort, state, to);
-                self.books.count_end(device, cohort, to, now);
+                self.books.end(device, cohort, (state, to), now);
                 self.books.note_end(slot, device, now, to);
                 self.release(slot);
             }
@@ -120,11 +119,10 @@ impl Shard<'_> {
         let counted = if offline { TaskState::Queued(QueueCause::Offline) } else { state };
         let device = active.device;
         self.books.ended += u64::from(!is_queued);
-        self.books.end(cohort, counted, to);
+        self.books.end(device, cohort, (counted, to), now);
         if silent && matches!(to, TaskState::Failed(_)) {
             self.books.tally(cohort).bricked_failed += 1;
         }
-        self.books.count_end(device, cohort, to, now);
         self.books.note_end(slot, device, now, to);
         if over {
             let active = self.records.active(presence.flight).expect("seen above");
@@ -366,12 +364,18 @@ impl Books<'_> {
         if let Some(stages) = &mut self.stages {
             stages.tally(device, cohort).withdrawn += 1;
         }
-        self.count_end(device, cohort, to, now);
-        self.end(cohort, from, to);
+        self.end(device, cohort, (from, to), now);
     }
 
-    fn end(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
+    fn end(
+        &mut self,
+        device: DeviceId,
+        cohort: CohortId,
+        (from, to): (TaskState, TaskState),
+        now: Time,
+    ) {
         self.end_many(cohort, from, to, 1);
+        self.count_end(device, cohort, to, now);
     }
 
     fn end_many(&mut self, cohort: CohortId, from: TaskState, to: TaskState, tasks: u64) {

@@ -157,6 +157,11 @@ impl BackendOutcome {
     pub fn requests(&self) -> u64 {
         self.polls + self.download_requests + self.expired_links
     }
+
+    /// Requests shed, by the queue or by the cap on connections.
+    pub fn shed(&self) -> u64 {
+        self.shed_by_queue + self.shed_by_connections
+    }
 }
 
 /// Links and servers at an instant; counts are cumulative.
@@ -261,6 +266,11 @@ pub struct SeriesRow {
 }
 
 impl Outcome {
+    /// Of each package of the run, this one first.
+    pub fn packages(&self) -> impl Iterator<Item = &Outcome> {
+        std::iter::once(self).chain(&self.further)
+    }
+
     /// Events of all packages of the run. Devices come and go once, whatever is done to them.
     pub fn all_events(&self) -> Events {
         let mut events = self.events;

@@ -1,7 +1,7 @@
 //! Devices that ask for their offers by themselves (R18).
 
 use crate::fleet::{Poll, Polling, Presence, Stage};
-use crate::model::{DeviceId, Time};
+use crate::model::{CohortId, DeviceId, Time};
 use crate::scheduler::state::TaskState;
 
 use super::asking::Moved;
@@ -179,20 +179,19 @@ impl Books<'_> {
     /// The device polls for a task from now on.
     pub fn count_as_simulated(&mut self, active: &Active) {
         let was = std::mem::replace(&mut self.polls.of(active.index).is_simulated, true);
-        self.note_moved(active, !was, true);
+        self.note_moved(active.presence.cohort(), !was, true);
     }
 
     /// The device is done with its task; it polls as those that nobody waits for.
     pub fn count_as_idle(&mut self, active: &Active) {
         if self.world.polls && !active.flight.attempt.is_silent() {
             let was = std::mem::replace(&mut self.polls.of(active.index).is_simulated, false);
-            self.note_moved(active, was, false);
+            self.note_moved(active.presence.cohort(), was, false);
         }
     }
 
-    fn note_moved(&mut self, active: &Active, has_moved: bool, is_simulated: bool) {
+    fn note_moved(&mut self, cohort: CohortId, has_moved: bool, is_simulated: bool) {
         if has_moved && self.has_server() {
-            let cohort = active.presence.cohort();
             self.desk().moved.push(Moved { cohort, is_simulated });
         }
     }
@@ -202,10 +201,7 @@ impl Books<'_> {
         if self.world.polls {
             self.begin_polls(flight);
             self.polls.of(flight).is_simulated = true;
-            if self.has_server() {
-                let cohort = self.world.cohort_of(device);
-                self.desk().moved.push(Moved { cohort, is_simulated: true });
-            }
+            self.note_moved(self.world.cohort_of(device), true, true);
         }
     }
 }

@@ -377,10 +377,7 @@ fn selected(loaded: &Loaded, world: &World, shards: u32) -> Targets {
     let not_required = &mut targets.not_required;
     let at_target = |device| not_required[usize::from(world.cohort_of(device).0)] += 1;
     let mut bits = matching(loaded, world, &targets.list, runs, at_target);
-    if let Select::Percent(percent) = campaign.select {
-        let thousandths = (percent * 1000.0).round() as u32;
-        cut_to_percentage(world, &targets.list, thousandths, &mut bits);
-    }
+    cut_to_percentage(world, &targets.list, &campaign.select, &mut bits);
     for position in positions(&bits) {
         let device = targets.list.at(position);
         let cohort = world.cohort_of(device);
@@ -452,14 +449,11 @@ pub fn positions(bits: &[u64]) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
-/// Keeps a random share: those with the smallest words for the purpose of selection, so that
+/// Keeps a random share, if the campaign wants no more: those with the smallest words for the purpose of selection, so that
 /// a greater percentage always takes the devices of a smaller one.
-pub fn cut_to_percentage(
-    world: &World,
-    list: &DeviceList,
-    thousandths: u32,
-    bits: &mut Box<[u64]>,
-) {
+pub fn cut_to_percentage(world: &World, list: &DeviceList, select: &Select, bits: &mut Box<[u64]>) {
+    let Select::Percent(percent) = select else { return };
+    let thousandths = (percent * 1000.0).round() as u32;
     let word =
         |position: u64| world.streams.stream(list.at(position), Purpose::Selection, 0).next_u64();
     // A histogram of the leading bits finds the cut without sorting a billion words.

@@ -249,7 +249,9 @@ impl Books<'_> {
 
     /// The device is pushed for the first time.
     #[inline(always)]
-    pub fn count_pushed(&mut self, device: DeviceId, cohort: CohortId) {
+    pub fn count_pushed(&mut self, device: DeviceId, cohort: CohortId, now: Time) {
+        let since = now.since(self.activated);
+        self.tally(cohort).pushed.record(since);
         if let Some(stages) = &mut self.stages {
             stages.tally(device, cohort).pushed += 1;
         }
@@ -263,7 +265,7 @@ impl Books<'_> {
         }
         if !matches!(to, TaskState::Succeeded | TaskState::NotRequired) {
             let since = now.since(self.activated);
-            self.tally(cohort).ended.record_many(since, 1);
+            self.tally(cohort).ended.record(since);
         }
     }
 }

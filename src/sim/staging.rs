@@ -2,7 +2,7 @@
 
 use crate::model::{DeviceId, Time};
 use crate::scenario::Loaded;
-use crate::scenario::file::{Campaign, Select};
+use crate::scenario::file::Campaign;
 use crate::scenario::rules::{self, Order, Stages};
 use crate::scheduler::{DeviceList, StageOf};
 
@@ -99,10 +99,8 @@ fn at_first(parts: &[&Loaded], worlds: &[World]) -> Targets {
         let own = setup::matching(part, world, &targets.list, runs, |_| {});
         bits.iter_mut().zip(own).for_each(|(all, own)| *all |= own);
     }
-    if let Select::Percent(percent) = parts[0].scenario.campaign.select {
-        let thousandths = (percent * 1000.0).round() as u32;
-        setup::cut_to_percentage(&worlds[0], &targets.list, thousandths, &mut bits);
-    }
+    let select = &parts[0].scenario.campaign.select;
+    setup::cut_to_percentage(&worlds[0], &targets.list, select, &mut bits);
     targets.targeted = Some(bits);
     targets
 }

@@ -18,7 +18,7 @@ use crate::stats::{Latency, Minutes};
 pub fn trajectory(run: &Outcome) -> String {
     let mut hash = Hash(Sha256::new());
     hash.0.update(b"fleetstorm trajectory 1\n");
-    for package in std::iter::once(run).chain(&run.further) {
+    for package in run.packages() {
         hash.package(package);
     }
     if let Some(traffic) = &run.traffic {

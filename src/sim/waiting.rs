@@ -4,7 +4,6 @@
 //! is free, the turn is remembered, and the device stands in the queue as one that came back
 //! when it became free.
 
-use crate::fleet::Stage;
 use crate::model::{DeviceId, Time, take};
 use crate::scheduler::state::{QueueCause, TaskState};
 
@@ -157,14 +156,8 @@ impl Shard<'_> {
             self.ask(slot, device, now);
             return self.books.flush();
         }
-        if presence.online() {
-            books.make_ready(slot, device, presence, at, false);
-            books.note_queued(device, at, "free, waits for a permit", QueueCause::RateLimited);
-        } else {
-            presence.set_stage(Stage::Waiting);
-            books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
-            books.note_queued(device, at, "free, waits aside", QueueCause::Offline);
-        }
+        let events = ["free, waits for a permit", "free, waits aside"];
+        books.line_up(slot, device, presence, at, events);
         while presence.until() < now {
             books.flip(slot, device, presence);
         }

@@ -51,18 +51,11 @@ fn values(bin: usize) -> (u64, u64) {
 impl Latency {
     #[inline(always)]
     pub fn record(&mut self, span: Span) {
-        let value = span.0.min(Time::NEVER.0);
-        let at = bin(value);
-        match self.counts.get_mut(at) {
-            Some(count) => *count += 1,
-            None => self.add_elsewhere(at, 1),
-        }
-        self.sum_us += u128::from(value);
-        self.min_us = self.min_us.max(!value);
-        self.max_us = self.max_us.max(value);
+        self.record_many(span, 1);
     }
 
     /// As [`Latency::record`], so many times.
+    #[inline(always)]
     pub fn record_many(&mut self, span: Span, count: u64) {
         if count > 0 {
             let value = span.0.min(Time::NEVER.0);
@@ -89,6 +82,7 @@ impl Latency {
         self.counts[at] += count;
     }
 
+    #[inline(always)]
     fn add(&mut self, at: usize, count: u64) {
         match self.counts.get_mut(at) {
             Some(own) => *own += count,

@@ -63,14 +63,8 @@ impl Shard<'_> {
         let Shard { records, books, .. } = self;
         let now = books.world.ticks.start(self.tick);
         let presence = records.presence(slot);
-        if presence.online() {
-            books.make_ready(slot, device, presence, now, false);
-            books.note_queued(device, now, "turn, waits for a permit", QueueCause::RateLimited);
-        } else {
-            presence.set_stage(Stage::Waiting);
-            books.requeue(presence.cohort(), QueueCause::RateLimited, QueueCause::Offline);
-            books.note_queued(device, now, "turn, waits aside", QueueCause::Offline);
-        }
+        let events = ["turn, waits for a permit", "turn, waits aside"];
+        books.line_up(slot, device, presence, now, events);
         books.settle(slot, presence);
     }
 
@@ -135,9 +129,8 @@ impl Shard<'_> {
         let activated = self.books.activated;
         let tally = self.books.tally(cohort);
         tally.attempts[0] += 1;
-        tally.pushed.record(at.since(activated));
         tally.latencies[LatencyKind::EligibleToPushed as usize].record(at.since(activated));
-        self.books.count_pushed(device, cohort);
+        self.books.count_pushed(device, cohort, at);
         self.books.events.pushes += 1;
         self.books.pushes.add(at, 1);
         self.books.started += 1;
