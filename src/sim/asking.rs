@@ -108,6 +108,12 @@ impl Desk {
         }
     }
 
+    /// Whether nothing was asked, or ended, since the last answers.
+    pub fn is_at_rest(&self) -> bool {
+        let Desk { requests, ended, moved, passed, .. } = self;
+        requests.is_empty() && ended.is_empty() && moved.is_empty() && passed.is_empty()
+    }
+
     /// A download has ended or was interrupted.
     pub fn note_end(&mut self, at: Time) {
         if self.is_capped {

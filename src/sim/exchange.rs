@@ -24,11 +24,9 @@ pub struct Exchange {
     outcome: TrafficOutcome,
     /// Since when links carry what they carry.
     since: Time,
-    /// Distance of the rows in ticks, and whether that is fixed; the state since the last boundary,
-    /// without its instant.
+    /// Distance of the rows in ticks, and whether that is fixed.
     every: u64,
     is_fixed: bool,
-    state: TrafficRow,
     /// Tick of each row.
     row_ticks: Vec<u64>,
 }
@@ -55,7 +53,6 @@ impl Exchange {
             since: Time::ZERO,
             every: every.unwrap_or(1),
             is_fixed: every.is_some(),
-            state: TrafficRow::default(),
             row_ticks: Vec::new(),
         }
     }
@@ -70,7 +67,6 @@ impl Exchange {
     /// At the beginning of a tick, before anything else: links are divided among who loads now.
     pub fn at_boundary(&mut self, tick: u64, shards: &[Mutex<Shard>], world: &World) {
         let now = world.ticks.start(tick);
-        self.sample_to(tick, world.ticks);
         let mut changed = false;
         let mut loading = 0;
         for shard in shards {
@@ -79,11 +75,14 @@ impl Exchange {
             changed |= std::mem::take(&mut traffic.changed);
             loading += traffic.loading;
         }
+        self.sample_to(tick, loading, world.ticks);
         if changed {
             self.divide(now, shards);
         }
         self.outcome.downloads_most = self.outcome.downloads_most.max(loading);
-        self.set_state(loading);
+        if self.next_row() == tick {
+            self.sample(tick, loading, world.ticks);
+        }
     }
 
     fn divide(&mut self, now: Time, shards: &[Mutex<Shard>]) {
@@ -135,43 +134,55 @@ impl Exchange {
         }
     }
 
-    /// Rows for the instants before `tick`: nothing has changed since the last boundary.
-    fn sample_to(&mut self, tick: u64, ticks: Ticks) {
-        loop {
-            let next = self.row_ticks.last().map_or(0, |last| last + self.every);
-            if next >= tick {
-                return;
-            }
-            self.row_ticks.push(next);
-            self.outcome.rows.push(TrafficRow { at: ticks.start(next), ..self.state.clone() });
-            if self.row_ticks.len() > ROWS_MAX && !self.is_fixed {
-                self.every *= 2;
-                let (every, mut kept) = (self.every, self.row_ticks.iter());
-                let mut keep =
-                    |_: &TrafficRow| kept.next().is_some_and(|t| t.is_multiple_of(every));
-                self.outcome.rows.retain(&mut keep);
-                self.row_ticks.retain(|tick| tick.is_multiple_of(every));
-            }
+    /// Rows for the boundaries before `tick` that have none yet: whatever happened did so in ticks
+    /// before them. Which ticks are visited in between depends on the number of threads.
+    fn sample_to(&mut self, tick: u64, loading: u64, ticks: Ticks) {
+        while self.next_row() < tick {
+            self.sample(self.next_row(), loading, ticks);
         }
     }
 
-    fn set_state(&mut self, downloads: u64) {
+    /// Tick of the next row.
+    fn next_row(&self) -> u64 {
+        self.row_ticks.last().map_or(0, |last| last + self.every)
+    }
+
+    fn sample(&mut self, tick: u64, loading: u64, ticks: Ticks) {
+        let row = self.row(ticks.start(tick), loading);
+        self.row_ticks.push(tick);
+        self.outcome.rows.push(row);
+        if self.row_ticks.len() > ROWS_MAX && !self.is_fixed {
+            self.every *= 2;
+            let (every, mut kept) = (self.every, self.row_ticks.iter());
+            let mut keep = |_: &TrafficRow| kept.next().is_some_and(|t| t.is_multiple_of(every));
+            self.outcome.rows.retain(&mut keep);
+            self.row_ticks.retain(|tick| tick.is_multiple_of(every));
+        }
+    }
+
+    /// How things stand at `at`, with so many downloads under way.
+    fn row(&self, at: Time, downloads: u64) -> TrafficRow {
         let reception = self.reception.as_ref();
         let count = |of: fn(&BackendOutcome) -> u64| reception.map_or(0, |r| of(&r.outcome));
-        self.state.downloads = downloads;
-        self.state.load_bps.clear();
-        self.state.load_bps.extend(self.shares.loads());
-        self.state.requests = count(BackendOutcome::requests);
-        self.state.shed = count(BackendOutcome::shed);
-        self.state.waiting = reception.map_or(0, Reception::waiting);
+        TrafficRow {
+            at,
+            downloads,
+            load_bps: self.shares.loads().collect(),
+            requests: count(BackendOutcome::requests),
+            shed: count(BackendOutcome::shed),
+            waiting: reception.map_or(0, Reception::waiting),
+        }
     }
 
     /// What it came to at `end`.
-    pub fn finish(mut self, end: Time, ticks: Ticks) -> TrafficOutcome {
+    pub fn finish(mut self, end: Time, shards: &[Mutex<Shard>], ticks: Ticks) -> TrafficOutcome {
         self.account(end);
-        self.sample_to(ticks.of(end), ticks);
+        let loading = shards.iter().map(|shard| lock(shard).loading()).sum();
+        self.sample_to(ticks.of(end), loading, ticks);
+        let last = self.row(end, loading);
+        self.outcome.rows.pop_if(|row| row.at == end);
+        self.outcome.rows.push(last);
         self.outcome.backend = self.reception.take().map(|reception| reception.finish(end));
-        self.outcome.rows.push(TrafficRow { at: end, ..self.state });
         self.outcome
     }
 }

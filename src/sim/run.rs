@@ -435,7 +435,8 @@ impl<'o> Coordinator<'_, '_, 'o> {
         if let Some(matching) = &mut self.matching {
             matching.count_later(&mut self.rollouts, end);
         }
-        let traffic = self.exchange.take().map(|exchange| exchange.finish(end, world.ticks));
+        let exchange = self.exchange.take();
+        let traffic = exchange.map(|exchange| exchange.finish(end, self.shards, world.ticks));
         let mut outcomes: Vec<Outcome> = Vec::new();
         for rollout in &mut self.rollouts {
             if rollout.wants_results {

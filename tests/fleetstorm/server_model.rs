@@ -149,7 +149,9 @@ impl Model {
                 }
             }
             Event::Impatient => {
-                let place = self.queue.iter().position(|(d, l, _)| (*d, *l) == (device, life));
+                // It may have been served since, and wait with a later request.
+                let since = now - self.setting.patience.unwrap();
+                let place = self.queue.iter().position(|entry| *entry == (device, life, since));
                 let Some(place) = place else { return };
                 self.queue.remove(place);
                 self.seen.given_up += 1;
@@ -325,8 +327,7 @@ fn setting() -> impl Strategy<Value = Setting> {
     );
     // Pushes at whole milliseconds; with periods all of them at the beginning.
     let pace = prop_oneof![Just(0u64), Just(100), Just(500), Just(3_000)];
-    // Interruptions are left out: with them the model and the simulator differ in places.
-    let periods = Just(None::<(u64, u64)>);
+    let periods = prop::option::of((1u64..40, 1u64..40));
     (2usize..60, pace, server, answers, (1u64..90).prop_map(|n| n * 100), periods).prop_map(
         |(devices, pushes, server, (retry_after, expires, backoff), load, periods)| {
             let (workers, service, queue, patience, connections) = server;
@@ -353,7 +354,7 @@ fn setting() -> impl Strategy<Value = Setting> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 150, failure_persistence: None, ..ProptestConfig::default()
+        cases: 200, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     /// Every number, exactly, whatever the tick and the number of threads.

@@ -121,3 +121,31 @@ fn threads_change_nothing_where_regions_share_an_origin() {
         assert!((last / expected - 1.0).abs() < 0.01, "{cohort}: {last}");
     }
 }
+
+/// A class that somebody has left keeps the end that he would have had: the shard visits the tick
+/// of it, and on how many threads there are depends which shards do.
+#[test]
+fn rows_of_traffic_do_not_depend_on_which_ticks_are_visited() {
+    let rest = "online.renewal = { on.uniform = { from = '1 s', to = '10 min' }, off = '3 s' }
+        interrupted = 'restart'\ndownload.link.lognormal = { median = '100 kbit/s', sigma = 1.0 }
+        poll = { every = '25 min', jitter = 0.1 }";
+    let backend = "[backend]\nconnections = 3\nretry_after = '10 s'\negress = '100 kbit/s'
+        backoff = { base = '5 s', cap = '10 min', jitter = 'full' }";
+    let text = scenario(
+        138,
+        "rate = 'unlimited'\noffline = 'when-online'",
+        &cohort("c", 1.0, rest),
+        &format!("{backend}\n[run]\ntick = '20 ms'\nuntil = '3 d'\nsample_every = '1 min'"),
+    );
+    let loaded = load(&text);
+    let one = simulate(&loaded, 1);
+    let traffic = one.traffic.as_ref().unwrap();
+    for threads in [2, 3] {
+        assert!(simulate(&loaded, threads).traffic.as_ref() == Some(traffic), "{threads} threads");
+    }
+    // The last row has all that was counted, and no row has less than the one before.
+    let backend = traffic.backend.as_ref().unwrap();
+    let last = traffic.rows.last().unwrap();
+    assert_eq!((last.requests, last.shed), (backend.requests(), backend.shed()));
+    assert!(traffic.rows.is_sorted_by_key(|row| (row.at, row.requests, row.shed)));
+}
