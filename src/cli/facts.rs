@@ -37,7 +37,6 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CohortFacts {
     pub name: String,
-    /// Rounded where the fleet is generated.
     pub devices: u64,
 }
 
@@ -51,7 +50,7 @@ impl Facts {
             campaign: campaign.name.clone(),
             target_version: scenario.package.version.clone(),
             devices,
-            cohorts: cohorts(loaded, devices),
+            cohorts: cohorts(loaded),
             select: select(loaded),
             targets_at_most: targets,
             stages: stages::facts(loaded),
@@ -95,15 +94,9 @@ fn also(part: &Loaded) -> String {
     }
 }
 
-fn cohorts(loaded: &Loaded, devices: u64) -> Vec<CohortFacts> {
-    let cohorts = loaded.scenario.fleet.cohort.iter().enumerate();
-    let size = |i: usize, share: Option<f64>| match &loaded.inventory {
-        Some(inventory) => {
-            inventory.cohorts.iter().filter(|c| usize::from(**c) == i).count() as u64
-        }
-        None => (share.unwrap_or(1.0) * devices as f64).round() as u64,
-    };
-    cohorts.map(|(i, c)| CohortFacts { name: c.name.clone(), devices: size(i, c.share) }).collect()
+fn cohorts(loaded: &Loaded) -> Vec<CohortFacts> {
+    let cohorts = loaded.scenario.fleet.cohort.iter().zip(loaded.cohort_sizes());
+    cohorts.map(|(c, devices)| CohortFacts { name: c.name.clone(), devices }).collect()
 }
 
 fn select(loaded: &Loaded) -> String {

@@ -1,12 +1,27 @@
 //! How many devices a campaign can have.
 
+use crate::model::apportion;
+
 use super::Loaded;
 use super::check::Checker;
-use super::file::Select;
+use super::file::{Fleet, Select};
 use super::path::Path;
 use super::rules::Stages;
 
 impl Loaded {
+    /// Devices of each cohort.
+    pub fn cohort_sizes(&self) -> Vec<u64> {
+        let fleet = &self.scenario.fleet;
+        match &self.inventory {
+            Some(inventory) => {
+                let mut sizes = vec![0; fleet.cohort.len()];
+                inventory.cohorts.iter().for_each(|cohort| sizes[usize::from(*cohort)] += 1);
+                sizes
+            }
+            None => apportion(&fleet.shares(), u64::from(self.device_count())),
+        }
+    }
+
     /// Targets if every device matches: an upper bound.
     pub fn targets_at_most(&self) -> u64 {
         let devices = u64::from(self.device_count());
@@ -27,6 +42,13 @@ impl Loaded {
             }
             (Select::List(_) | Select::ListFile(_), None) => matching,
         }
+    }
+}
+
+impl Fleet {
+    /// Shares of the cohorts of a generated fleet; one alone has all of it.
+    pub fn shares(&self) -> Vec<f64> {
+        self.cohort.iter().map(|cohort| cohort.share.unwrap_or(1.0)).collect()
     }
 }
 

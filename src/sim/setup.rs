@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::dist::{Empirical, Law};
-use crate::fleet::{Cohort, DownloadLaw, Downloads, Failures, Polling, Presence, Start, Verdict};
+use crate::fleet::{
+    Cohort, DownloadLaw, Downloads, Failures, Mix, Polling, Presence, Start, Verdict,
+};
 use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scenario::availability::{self, Online};
@@ -211,7 +213,6 @@ fn devices(loaded: &Loaded, names: &[String], module_id: usize, streams: &Stream
             versions: versions.map(version).collect(),
         };
     }
-    let shares = fleet.cohort.iter().zip(0..).map(|(c, at)| (c.share.unwrap_or(1.0), at));
     let versions = fleet.cohort.iter().map(|cohort| match &of_module {
         Some(shares) => shares.clone(),
         None if cohort.versions.is_empty() => shares_of(&fleet.versions),
@@ -219,7 +220,7 @@ fn devices(loaded: &Loaded, names: &[String], module_id: usize, streams: &Stream
     });
     Devices::Generated {
         count: fleet.devices.expect("checked: devices or inventory"),
-        cohorts: Shares::new(shares),
+        cohorts: Mix::new(&fleet.shares(), &loaded.cohort_sizes()),
         versions: versions.collect(),
     }
 }

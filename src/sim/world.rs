@@ -1,6 +1,6 @@
 //! Everything a run only reads: who the devices are, their laws, the rules.
 
-use crate::fleet::{Cohort, Downloads, Luck, Presence};
+use crate::fleet::{Cohort, Downloads, Luck, Mix, Presence};
 use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::scheduler::state::{QueueCause, TaskState};
@@ -89,7 +89,7 @@ pub struct Versions {
 /// Who the devices are.
 #[derive(Debug)]
 pub enum Devices {
-    Generated { count: u32, cohorts: Shares, versions: Vec<Shares> },
+    Generated { count: u32, cohorts: Mix, versions: Vec<Shares> },
     Listed { cohorts: Vec<u16>, versions: Vec<u16> },
 }
 
@@ -159,16 +159,12 @@ impl World {
         }
     }
 
-    /// Cohorts of generated devices alternate in proportion to their shares (multiples of the
-    /// golden ratio are spread evenly), so that push order by device number mixes them.
     #[inline(always)]
     pub fn cohort_of(&self, device: DeviceId) -> CohortId {
-        match &self.devices {
-            Devices::Generated { cohorts, .. } => {
-                CohortId(cohorts.at(u64::from(device.0).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
-            }
-            Devices::Listed { cohorts, .. } => CohortId(cohorts[device.0 as usize]),
-        }
+        CohortId(match &self.devices {
+            Devices::Generated { cohorts, .. } => cohorts.of(device.0),
+            Devices::Listed { cohorts, .. } => cohorts[device.0 as usize],
+        })
     }
 
     /// The version installed before the campaign.

@@ -398,3 +398,12 @@ proptest! {
         prop_assert!(simulate(&loaded, 3) == outcome, "three threads give another outcome");
     }
 }
+
+#[test]
+fn cohorts_have_the_sizes_that_their_shares_say() {
+    let loaded = case("cohort-sizes", &[]);
+    assert_eq!(loaded.cohort_sizes(), [36_000, 36_000, 18_000]);
+    let outcome = simulate(&loaded, 3);
+    let sizes: Vec<u64> = outcome.cohorts.iter().map(|cohort| cohort.tally.targeted).collect();
+    assert_eq!(sizes, loaded.cohort_sizes());
+}
