@@ -76,6 +76,12 @@ pub enum Law {
 }
 
 impl Law {
+    /// Whether every draw is 0.
+    #[inline(always)]
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Law::Constant(value) if *value == 0.0)
+    }
+
     /// Lognormal by mean and squared coefficient of variation.
     pub fn lognormal_mean(mean: f64, scv: f64) -> Law {
         let variance = libm::log1p(scv);

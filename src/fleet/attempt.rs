@@ -157,7 +157,7 @@ impl Attempt {
             interruptions: 0,
             version,
         };
-        let at_once = luck.cohort.reaction == Law::Constant(0.0) && !luck.cohort.asks;
+        let at_once = luck.cohort.reaction.is_nothing() && !luck.cohort.asks;
         match (online, at_once) {
             (false, _) => (attempt, None),
             (true, true) if attempt.verdict != Verdict::Reject => {
@@ -399,7 +399,7 @@ impl Attempt {
             return Report::Result { verdict: Verdict::Download, took };
         }
         self.since = now;
-        if luck.cohort.verify == Law::Constant(0.0) && self.verdict != Verdict::Verify {
+        if luck.cohort.verify.is_nothing() && self.verdict != Verdict::Verify {
             self.install(now, luck);
         } else {
             let takes = luck.draw(&luck.cohort.verify, Purpose::Verify, self.number);

@@ -3,7 +3,7 @@
 mod hearing;
 
 use crate::fleet::{Attempt, Luck, Presence, Report, Stage, Verdict};
-use crate::model::{CohortId, DeviceId, Span, Time, take};
+use crate::model::{CohortId, DeviceId, Span, Time};
 use crate::scheduler::state::{FailureReason, QueueCause, TaskState};
 use crate::scheduler::{Effect, Input, Task, TaskResult, Tasked};
 
@@ -145,6 +145,9 @@ impl Books<'_> {
                 }
                 return Fate::GoesOn;
             }
+            // What is open now is under way from its deadline on only.
+            let is_final = active.flight.task.state().is_final();
+            let was_under_way = is_final && active.is_under_way();
             let fate = if attempt == due {
                 self.step_attempt(active, due)
             } else if network == due {
@@ -152,6 +155,9 @@ impl Books<'_> {
             } else {
                 self.strike_deadline(active, due)
             };
+            if is_final {
+                self.count_under_way(active, was_under_way);
+            }
             if fate != Fate::GoesOn {
                 return fate;
             }
@@ -253,13 +259,11 @@ impl Books<'_> {
         };
         match report {
             None => {
-                if !online {
-                    self.note_strand(active);
-                    if let Some(ledger) = &mut self.ledger
-                        && active.flight.attempt.has_unreported_version()
-                    {
-                        ledger.install_unreported(active.flight.slot, now);
-                    }
+                if !online
+                    && let Some(ledger) = &mut self.ledger
+                    && active.flight.attempt.has_unreported_version()
+                {
+                    ledger.install_unreported(active.flight.slot, now);
                 }
                 return Fate::GoesOn;
             }
@@ -300,7 +304,6 @@ impl Books<'_> {
                 self.events.phases += 1;
                 self.note(active, now, "bricked");
                 let state = active.flight.task.state();
-                take(&mut self.under_way, u64::from(state.is_final()));
                 let tally = self.tally(active.cohort());
                 tally.bricked += 1;
                 tally.bricked_failed += u64::from(matches!(state, TaskState::Failed(_)));

@@ -46,6 +46,7 @@ impl Polls {
 
 impl Books<'_> {
     /// A flight begins, with nothing of what was there before.
+    #[inline(always)]
     pub fn begin_polls(&mut self, flight: u32) {
         if self.world.polls {
             *self.polls.of(flight) = Memo::default();
@@ -183,6 +184,7 @@ impl Books<'_> {
     }
 
     /// The device is done with its task; it polls as those that nobody waits for.
+    #[inline(always)]
     pub fn count_as_idle(&mut self, active: &Active) {
         if self.world.polls && !active.flight.attempt.is_silent() {
             let was = std::mem::replace(&mut self.polls.of(active.index).is_simulated, false);
@@ -190,6 +192,7 @@ impl Books<'_> {
         }
     }
 
+    #[inline(never)]
     fn note_moved(&mut self, cohort: CohortId, has_moved: bool, is_simulated: bool) {
         if has_moved && self.has_server() {
             self.desk().moved.push(Moved { cohort, is_simulated });
@@ -197,6 +200,7 @@ impl Books<'_> {
     }
 
     /// A device is served without having polled, as the next package of its campaign.
+    #[inline(always)]
     pub fn enrol_unasked(&mut self, flight: u32, device: DeviceId) {
         if self.world.polls {
             self.begin_polls(flight);

@@ -249,23 +249,23 @@ impl<'a, 'w> Rollout<'a, 'w> {
     pub fn survey(&mut self, tick: u64) -> Survey {
         let (mut open, mut under_way, mut events) = (0, 0, 0);
         let (mut heard, mut ready, mut is_cut_off, mut next) = (true, false, false, u64::MAX);
-        let mut in_flight = vec![0; self.worlds.len()];
-        for (at, shard) in self.shards.iter().enumerate() {
-            let mut shard = lock(shard);
-            if cfg!(debug_assertions) {
-                shard.books.assert_conserved();
+        for (shards, most) in self.shards.chunks(self.threads).zip(&mut self.in_flight_most) {
+            let mut in_flight = 0;
+            for shard in shards {
+                let mut shard = lock(shard);
+                if cfg!(debug_assertions) {
+                    shard.books.assert_conserved();
+                }
+                open += shard.books.open;
+                under_way += shard.books.under_way;
+                in_flight += left(shard.books.started, shard.books.ended);
+                ready |= !shard.books.ready.is_empty();
+                events += shard.events().total();
+                heard &= shard.books.results.is_empty();
+                is_cut_off |= shard.is_cut_off();
+                next = next.min(shard.next_tick().unwrap_or(u64::MAX));
             }
-            open += shard.books.open;
-            under_way += shard.books.under_way;
-            in_flight[at / self.threads] += left(shard.books.started, shard.books.ended);
-            ready |= !shard.books.ready.is_empty();
-            events += shard.events().total();
-            heard &= shard.books.results.is_empty();
-            is_cut_off |= shard.is_cut_off();
-            next = next.min(shard.next_tick().unwrap_or(u64::MAX));
-        }
-        for (most, now) in self.in_flight_most.iter_mut().zip(in_flight) {
-            *most = (*most).max(now);
+            *most = (*most).max(in_flight);
         }
         let world = self.world();
         let following = world.ticks.start(tick + 1);

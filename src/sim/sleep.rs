@@ -14,7 +14,6 @@ impl Books<'_> {
         let interrupted = active.flight.attempt.disconnected(now);
         self.tally(active.cohort()).interruptions += u64::from(interrupted);
         self.note(active, now, "offline");
-        self.note_strand(active);
     }
 
     /// A device that is asleep but for its work leaves the network all the same.

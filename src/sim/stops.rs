@@ -26,14 +26,16 @@ impl Books<'_> {
         active.flight.attempt.withdraw();
         // It waits for nothing any more, should its record be kept.
         active.presence.set_stage(Stage::Pushed);
-        self.under_way += u64::from(active.is_under_way());
+        self.count_under_way(active, false);
     }
 
-    /// What the device does has just stopped, since it is offline; that may be for good.
-    pub fn note_strand(&mut self, active: &Active) {
-        let was_under_way =
-            active.flight.task.state().is_final() && !active.flight.attempt.is_over();
-        take(&mut self.under_way, u64::from(was_under_way && active.is_stranded()));
+    /// Takes account of what an event did to a device that may go on though nobody waits for it.
+    pub fn count_under_way(&mut self, active: &Active, was_under_way: bool) {
+        match (was_under_way, active.is_under_way()) {
+            (false, true) => self.under_way += 1,
+            (true, false) => take(&mut self.under_way, 1),
+            _ => {}
+        }
     }
 
     /// R8: a device that goes about its task is asked to stop; it hears of that at its next

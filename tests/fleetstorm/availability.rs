@@ -2,7 +2,7 @@
 
 use fleetstorm::fleet::Presence;
 use fleetstorm::model::{CohortId, DeviceId, Span, Time};
-use fleetstorm::sim::outcome::LatencyKind;
+use fleetstorm::sim::outcome::{Ended, LatencyKind, Outcome};
 use fleetstorm::sim::world_of;
 use proptest::prelude::*;
 
@@ -142,4 +142,25 @@ fn empirical_laws_come_from_files() {
         let max = took.max().unwrap().as_secs_f64();
         assert!((590.0..=600.0).contains(&max), "{max}");
     }
+}
+
+/// Its install was to end when it wakes, its task has expired, and then it leaves for good.
+#[test]
+fn a_sleeper_that_leaves_for_good_is_not_waited_for() {
+    let text = |seed: u32| {
+        format!(
+            "format = 1\npackage.version = '2'\n[campaign]\nname = 'x'\nrate = 'unlimited'
+            offline = 'when-online'\nfinish = '4 d'\nexpiry_fails_started = true
+            [fleet]\ndevices = 112\nversions = {{ '1' = 1.0 }}\n[[fleet.cohort]]\nname = 'a'
+            online.cycle = {{ every = '24 h', active = '1 s', stays_awake = true }}
+            charges = {{ from = '22:00', to = '06:00', probability = 0.88, jitter = '2 h' }}
+            leaves.exponential.mean = '5 d'
+            install.lognormal = {{ median = '10 min', sigma = 0.1 }}
+            [run]\nseed = {seed}\nuntil = '6 d'\ntick = '20 ms'"
+        )
+    };
+    // Whoever goes on in the end is counted one by one in each run, and compared.
+    let outcomes: Vec<Outcome> = (1800..1810).map(|seed| run(&text(seed))).collect();
+    assert!(outcomes.iter().all(|outcome| outcome.total().open() == 0));
+    assert!(outcomes.iter().any(|outcome| outcome.ended == Ended::AllFinal));
 }

@@ -142,9 +142,6 @@ impl Books<'_> {
         let state = flight.task.state();
         let (pushed, attempt) = (flight.task.first_pushed(), flight.task.attempt());
         let activated = self.activated;
-        if effect == Effect::Late {
-            take(&mut self.under_way, 1);
-        }
         let tally = self.tally(cohort);
         if let Some(reason) = reason {
             tally.attempt_failures[reason as usize] += 1;
