@@ -155,6 +155,7 @@ fn a_sleeper_that_leaves_for_good_is_not_waited_for() {
             online.cycle = {{ every = '24 h', active = '1 s', stays_awake = true }}
             charges = {{ from = '22:00', to = '06:00', probability = 0.88, jitter = '2 h' }}
             leaves.exponential.mean = '5 d'
+            reacts = '0 s'\ndownload.takes = '0 s'\nverify = '0 s'
             install.lognormal = {{ median = '10 min', sigma = 0.1 }}
             [run]\nseed = {seed}\nuntil = '6 d'\ntick = '20 ms'"
         )

@@ -231,3 +231,42 @@ fn luck_at_the_server_does_not_follow_from_the_instant() {
     assert_eq!(backend(&early).response, backend(&late).response);
     assert!(backend(&early).response.max().unwrap() > Time(40_000_000).since(Time::ZERO));
 }
+
+/// The flow of idle polls against the same polls one by one, with on and off periods and outages.
+#[test]
+fn idle_polls_are_as_many_as_if_they_were_simulated() {
+    let text = |campaign: &str| {
+        format!(
+            "format = 1\npackage.version = '2'\n[campaign]\nname = 'x'\ndelivery = 'poll'
+            rate = 'unlimited'\n{campaign}\n[backend]\nworkers = 1000\nservice = '1 ms'
+            [fleet]\ndevices = 20_000\nversions = {{ '1' = 1.0 }}
+            [[fleet.cohort]]\nname = 'a'\nnever_returns = 0.1
+            poll = {{ every = '30 min', jitter = 0.2 }}\ndownload.takes = '30 d'
+            online.renewal = {{ on.exponential.mean = '3 h', off.exponential.mean = '1 h' }}
+            [[outage]]\nname = 'o'\nwhen.scheduled = {{ at = '305 min', lasts = '1 h' }}
+            reconnect.uniform = {{ from = '0 s', to = '2 min' }}\n[run]\nuntil = '10 h'"
+        )
+    };
+    // One device is in flight for ever, and the others poll in vain; or nobody has a turn.
+    let simulated = run(&text("in_flight = 1"));
+    let idle = run(&text("start = '599 min'"));
+    let (simulated, idle) = (&backend(&simulated), &backend(&idle));
+    assert!(simulated.polls > 100 * simulated.idle_polls && idle.polls * 100 < idle.idle_polls);
+    // What is expected of each device in four hours: an interval, and an hour more if it is offline
+    // at its end.
+    let missed = 0.25 * (1.0 - (-0.5f64 * 4.0 / 3.0).exp());
+    let expected = 18_000.0 * 4.0 / (0.5 + missed);
+    for (from, to, within) in [
+        (1.0, 5.0, 0.01),
+        (5.1, 6.0, 0.0),
+        (6.1, 6.2, 0.03),
+        (6.2, 6.4, 0.2),
+        (6.4, 7.0, 0.05),
+        (7.0, 9.9, 0.03),
+    ] {
+        let polls = |backend: &BackendOutcome| polls_between(&backend.by_minute, from, to) as f64;
+        let (one, other) = (polls(simulated), polls(idle));
+        assert!((one - other).abs() <= within * one, "{from} to {to} h: {one} and {other}");
+        assert!(from != 1.0 || (one / expected - 1.0).abs() < 0.01, "{one} {expected}");
+    }
+}
