@@ -1,13 +1,12 @@
 //! What couples downloads: shares of links, once per boundary; and the server's reception.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::model::Time;
-use crate::network::{Demand, Progress, Shares};
+use crate::network::Shares;
 
 use super::idle_polls::IdlePolls;
-use super::network::{Network, path_of};
+use super::network::Network;
 use super::outcome::{BackendOutcome, LinkOutcome, TrafficOutcome, TrafficRow};
 use super::reception::{Crowd, Reception};
 use super::rollout::lock;
@@ -19,13 +18,11 @@ use super::world::World;
 pub struct Exchange {
     shares: Shares,
     reception: Option<Reception>,
-    /// Classes in which somebody loads: how far they are.
-    live: BTreeMap<u32, Progress>,
     outcome: TrafficOutcome,
-    /// Since when links carry what they carry.
-    since: Time,
+    /// By link: what it carries, in bit/s, and since when.
+    carried: Vec<(f64, Time)>,
     /// Distance of the rows in ticks, and whether that is fixed; the state since the last boundary,
-    /// without its instant.
+    /// without its instant and loads.
     every: u64,
     is_fixed: bool,
     state: TrafficRow,
@@ -39,20 +36,18 @@ impl Exchange {
     /// `every`: distance of the rows in ticks, if that is fixed.
     pub fn new(world: &World, network: &Network, every: Option<u64>) -> Exchange {
         let shares = network.shares.clone();
-        let capacities = shares.capacities().iter();
-        let link = |(name, capacity): (&String, &f64)| LinkOutcome {
+        let link = |(name, capacity_bps): (&String, f64)| LinkOutcome {
             name: name.clone(),
-            capacity_bps: *capacity,
+            capacity_bps,
             ..LinkOutcome::default()
         };
-        let links = network.links.iter().zip(capacities).map(link).collect();
+        let links: Vec<_> = network.links.iter().zip(shares.capacities()).map(link).collect();
         let backend = network.backend.as_ref();
         Exchange {
             shares,
             reception: backend.map(|b| Reception::new(b, IdlePolls::new(world, b))),
-            live: BTreeMap::new(),
+            carried: vec![(0.0, Time::ZERO); links.len()],
             outcome: TrafficOutcome { links, ..TrafficOutcome::default() },
-            since: Time::ZERO,
             every: every.unwrap_or(1),
             is_fixed: every.is_some(),
             state: TrafficRow::default(),
@@ -78,6 +73,7 @@ impl Exchange {
             let traffic = shard.books.traffic.as_mut().expect("all share a network");
             changed |= std::mem::take(&mut traffic.changed);
             loading += traffic.loading;
+            traffic.downloads.tell_changes(|change| self.shares.change(change));
         }
         if changed {
             self.divide(now, shards);
@@ -87,50 +83,19 @@ impl Exchange {
     }
 
     fn divide(&mut self, now: Time, shards: &[Mutex<Shard>]) {
-        self.account(now);
-        let mut loads: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-        for shard in shards {
-            let shard = lock(shard);
-            let traffic = shard.books.traffic.as_ref().expect("all share a network");
-            for (class, count, rates) in traffic.demands() {
-                let sum = loads.entry(class).or_default();
-                *sum = (sum.0 + count, sum.1 + rates);
-            }
-        }
-        let demand = |(class, (count, rates)): (&u32, &(u64, u64))| Demand {
-            path: path_of(*class),
-            count: *count,
-            rates: *rates,
-        };
-        let demands: Vec<Demand> = loads.iter().map(demand).collect();
-        for class in loads.keys() {
-            self.live.entry(*class).or_insert_with(|| Progress::begin(now, 0.0));
-        }
-        self.shares.divide(&demands);
-        let gone: Vec<u32> =
-            self.live.keys().filter(|class| !loads.contains_key(class)).copied().collect();
-        self.live.retain(|class, _| loads.contains_key(class));
-        for (progress, speed) in self.live.values_mut().zip(&self.shares.speeds) {
-            progress.set_speed(now, *speed);
-        }
+        self.shares.divide(now);
         for shard in shards {
             let mut shard = lock(shard);
             let traffic = shard.books.traffic.as_mut().expect("all share a network");
-            gone.iter().for_each(|class| traffic.quit(*class));
-            self.live.iter().for_each(|(class, progress)| traffic.set(*class, *progress));
+            traffic.downloads.heed(&self.shares);
         }
-    }
-
-    /// Adds what links carried since that was last looked at.
-    fn account(&mut self, now: Time) {
-        let from = std::mem::replace(&mut self.since, now);
-        let seconds = now.since(from).as_secs_f64();
-        for (link, load) in self.outcome.links.iter_mut().zip(self.shares.loads()) {
-            link.carried_bits += load * seconds;
-            link.bits.add_flow(from, now, load);
-            link.most_bps = link.most_bps.max(load);
-            if load >= link.capacity_bps * (1.0 - 1e-9) {
-                link.full_s += seconds;
+        for link in &self.shares.news.loads {
+            let load = self.shares.load(*link);
+            let (carried, since) = &mut self.carried[*link as usize];
+            if load != *carried {
+                let was = std::mem::replace(carried, load);
+                let from = std::mem::replace(since, now);
+                account(&mut self.outcome.links[*link as usize], was, from, now);
             }
         }
     }
@@ -143,7 +108,7 @@ impl Exchange {
                 return;
             }
             self.row_ticks.push(next);
-            self.outcome.rows.push(TrafficRow { at: ticks.start(next), ..self.state.clone() });
+            self.outcome.rows.push(self.row(ticks.start(next)));
             if self.row_ticks.len() > ROWS_MAX && !self.is_fixed {
                 self.every *= 2;
                 let (every, mut kept) = (self.every, self.row_ticks.iter());
@@ -159,19 +124,35 @@ impl Exchange {
         let reception = self.reception.as_ref();
         let count = |of: fn(&BackendOutcome) -> u64| reception.map_or(0, |r| of(&r.outcome));
         self.state.downloads = downloads;
-        self.state.load_bps.clear();
-        self.state.load_bps.extend(self.shares.loads());
         self.state.requests = count(BackendOutcome::requests);
         self.state.shed = count(BackendOutcome::shed);
         self.state.waiting = reception.map_or(0, Reception::waiting);
     }
 
+    /// The state since the last boundary.
+    fn row(&self, at: Time) -> TrafficRow {
+        TrafficRow { at, load_bps: self.shares.loads().collect(), ..self.state.clone() }
+    }
+
     /// What it came to at `end`.
     pub fn finish(mut self, end: Time, ticks: Ticks) -> TrafficOutcome {
-        self.account(end);
+        for (link, (load, since)) in self.outcome.links.iter_mut().zip(&self.carried) {
+            account(link, *load, *since, end);
+        }
         self.sample_to(ticks.of(end), ticks);
+        self.outcome.rows.push(self.row(end));
         self.outcome.backend = self.reception.take().map(|reception| reception.finish(end));
-        self.outcome.rows.push(TrafficRow { at: end, ..self.state });
         self.outcome
+    }
+}
+
+/// Adds what a link carried from one instant to another, at the same load.
+fn account(link: &mut LinkOutcome, load: f64, from: Time, to: Time) {
+    let seconds = to.since(from).as_secs_f64();
+    link.carried_bits += load * seconds;
+    link.bits.add_flow(from, to, load);
+    link.most_bps = link.most_bps.max(load);
+    if load >= link.capacity_bps * (1.0 - 1e-9) {
+        link.full_s += seconds;
     }
 }
