@@ -149,11 +149,14 @@ impl Books<'_> {
         if !traffic.network.has_links {
             return;
         }
-        let cohort = active.presence.cohort();
-        let luck = world.luck(active.device, cohort);
-        let Some(bps) = luck.link_bps() else { return };
-        let rate = bps.max(1.0) as u64;
-        let class = traffic.network.class_of(active.device, cohort, rate, &world.streams);
+        // One that goes on does so where it was.
+        let Load { mut class, mut rate, .. } = *traffic.load(active.index);
+        if rate == 0 {
+            let cohort = active.presence.cohort();
+            let Some(bps) = world.luck(active.device, cohort).link_bps() else { return };
+            rate = bps.max(1.0) as u64;
+            class = traffic.network.class_of(active.device, cohort, rate, &world.streams);
+        }
         let alone = active.flight.attempt.due().since(now).0 as f64;
         let mark = traffic.join(active.index, class, alone, rate);
         active.flight.attempt.ends_with(mark);
