@@ -1,13 +1,14 @@
-//! What a shared link costs: nanoseconds per download that begins or ends, of so many at a time in
-//! eight classes of rates, with shares that change at every boundary.
+//! What shared links cost: nanoseconds per download that begins or ends, of so many at a time in
+//! eight classes of rates on each of so many cells behind one origin, with shares that change at
+//! every boundary. The cells are full, the origin is not.
 //!
-//! `cargo bench --bench links -- [DOWNLOADS] [ROUNDS]`. Prints one JSON line.
+//! `cargo bench --bench links -- [DOWNLOADS] [ROUNDS] [CELLS]`. Prints one JSON line.
 
 use std::time::Instant;
 
 use fleetstorm::dist::Law;
 use fleetstorm::model::{DeviceId, Span, Time};
-use fleetstorm::network::{Class, Demand, Progress, Shares};
+use fleetstorm::network::{Downloads, RATE_CLASSES, Shares, rate_class};
 use fleetstorm::rng::{Purpose, Streams};
 use serde_json::json;
 
@@ -16,14 +17,14 @@ const CLASSES: u32 = 8;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let number = |at: usize, default: u32| args.get(at).map_or(default, |a| a.parse().unwrap());
-    let (downloads, rounds) = (number(0, 1_000_000), number(1, 5));
-    let mut link = Link::new(downloads);
+    let (downloads, rounds, cells) = (number(0, 1_000_000), number(1, 5), number(2, 1));
+    let mut links = Links::new(downloads, cells);
     // Until the marks are spread as they will be.
-    link.turn_over(downloads);
+    links.turn_over(downloads);
     let (mut best, mut worst) = (f64::INFINITY, 0.0f64);
     for _ in 0..rounds {
         let clock = Instant::now();
-        let (changes, boundaries) = link.turn_over(downloads);
+        let (changes, boundaries) = links.turn_over(downloads);
         let ns = clock.elapsed().as_nanos() as f64 / f64::from(changes);
         eprintln!("{changes} changes, {boundaries} boundaries, {ns:.1} ns each");
         best = best.min(ns);
@@ -32,15 +33,16 @@ fn main() {
     println!(
         "{}",
         json!({
-            "downloads": downloads, "classes": CLASSES, "rounds": rounds,
+            "downloads": downloads, "classes": CLASSES, "cells": cells, "rounds": rounds,
             "ns_per_change": best, "ns_per_change_worst": worst,
         })
     );
 }
 
-struct Link {
+struct Links {
     shares: Shares,
-    classes: Vec<Class<u32>>,
+    downloads: Downloads<(u32, u64)>,
+    /// Of each class on a cell.
     rates: Vec<u64>,
     law: Law,
     streams: Streams,
@@ -48,15 +50,17 @@ struct Link {
     now: Time,
 }
 
-impl Link {
-    /// Half of what the downloads could load alone.
-    fn new(downloads: u32) -> Link {
+impl Links {
+    /// Cells carry half of what the downloads could load alone.
+    fn new(downloads: u32, cells: u32) -> Links {
         let rates: Vec<u64> = (0..CLASSES).map(|class| 1_000_000 << (class / 2)).collect();
-        let alone: u64 = rates.iter().sum::<u64>() * u64::from(downloads / CLASSES);
-        let class = |_| Class::new(Progress::begin(Time::ZERO, 1.0));
-        let mut link = Link {
-            shares: Shares::new(vec![alone as f64 / 2.0], vec![[0].into()]),
-            classes: (0..CLASSES).map(class).collect(),
+        let alone = rates.iter().sum::<u64>() as f64 * f64::from(downloads / CLASSES / cells);
+        let mut capacities = vec![alone * f64::from(cells)];
+        capacities.resize(cells as usize + 1, alone / 2.0);
+        let shares = Shares::new(capacities, (1..=cells).map(|cell| [0, cell].into()).collect());
+        let mut links = Links {
+            downloads: Downloads::new(cells as usize + 1, shares.classes()),
+            shares,
             rates,
             law: Law::Exponential { mean: 1e9 },
             streams: Streams::new(1),
@@ -64,44 +68,38 @@ impl Link {
             now: Time::ZERO,
         };
         for download in 0..downloads {
-            link.begin(download % CLASSES);
+            let rate = links.rates[(download % CLASSES) as usize];
+            links.begin(download / CLASSES % cells * RATE_CLASSES + rate_class(rate), rate);
         }
-        link
+        links
     }
 
-    fn begin(&mut self, class: u32) {
+    fn begin(&mut self, class: u32, rate: u64) {
         let mut stream = self.streams.stream(DeviceId(self.begun), Purpose::Link, 0);
         let alone = self.law.sample(&mut stream);
         self.begun = self.begun.wrapping_add(1);
-        let (class, rate) = (&mut self.classes[class as usize], self.rates[class as usize]);
-        let mark = class.join(self.now, alone, rate);
-        class.await_end(mark, self.begun);
+        self.downloads.join(class, (class, rate), self.now, alone, rate);
     }
 
     /// Runs from boundary to boundary until so many downloads have ended, each followed by another.
     fn turn_over(&mut self, downloads: u32) -> (u32, u32) {
         let (mut changes, mut boundaries) = (0, 0);
         while changes < 2 * downloads {
-            let demand =
-                |class: &Class<u32>| Demand { path: 0, count: class.count, rates: class.rates };
-            let demands: Vec<Demand> = self.classes.iter().map(demand).collect();
-            self.shares.divide(&demands);
-            for (class, speed) in self.classes.iter_mut().zip(&self.shares.speeds) {
-                class.progress.set_speed(self.now, *speed);
-            }
+            let Links { shares, downloads, .. } = self;
+            downloads.tell_changes(|change| shares.change(change));
+            shares.divide(self.now);
+            downloads.heed(shares);
             let end = self.now + Span::secs(1);
-            for class in 0..CLASSES {
-                let mut ended = 0;
-                while self.classes[class as usize].take_end(end).is_some() {
-                    self.classes[class as usize].leave(self.rates[class as usize]);
-                    ended += 1;
-                }
-                self.now = end;
-                (0..ended).for_each(|_| self.begin(class));
-                self.now = Time(end.0 - 1_000_000);
-                changes += 2 * ended;
+            let mut ended = Vec::new();
+            while let Some((download, _, _)) = downloads.take_end(end) {
+                ended.push(download);
             }
             self.now = end;
+            for (class, rate) in ended {
+                self.downloads.leave(class, rate);
+                self.begin(class, rate);
+                changes += 2;
+            }
             boundaries += 1;
         }
         (changes, boundaries)

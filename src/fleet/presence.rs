@@ -242,9 +242,8 @@ impl Presence {
             return 0;
         }
         let ahead = self.until().min(reach.ends);
-        let before = Time(now.0.saturating_sub(1));
         let mut memo = Memo::default();
-        let (online, until) = reach.at(before, device, cohort, streams, &mut memo);
+        let (online, until) = reach.at(before(now), device, cohort, streams, &mut memo);
         let (mut flips, mut at) = (0, until);
         while at < ahead {
             (_, at) = reach.at(at, device, cohort, streams, &mut memo);
@@ -285,13 +284,14 @@ impl Presence {
             return Presence::new(id, false, Time::NEVER);
         }
         if let Some(reach) = &cohort.reach {
-            let (online, until) = reach.at(now, device, cohort, streams, &mut Memo::default());
+            let (online, until) =
+                reach.at(before(now), device, cohort, streams, &mut Memo::default());
             return Presence::new(id, online, until);
         }
         if cohort.joins.is_some() {
             let joined = Presence::joined(device, cohort, streams);
             let mut presence = Presence::new(id, false, joined);
-            presence.run_to(now, device, cohort, streams);
+            presence.run_to(before(now), device, cohort, streams);
             return presence;
         }
         let online = match cohort.start {
@@ -307,7 +307,7 @@ impl Presence {
         let law = cohort.period(online);
         let first = end_of(Time::ZERO, law.sample(&mut streams.stream(device, Purpose::Period, 0)));
         let mut presence = Presence::new(id, online, first);
-        presence.run_to(now, device, cohort, streams);
+        presence.run_to(before(now), device, cohort, streams);
         presence
     }
 
@@ -346,6 +346,12 @@ impl Presence {
             }
         }
     }
+}
+
+/// The last instant before `now`: what changes at an instant is an event of it, and comes after what
+/// is decided then.
+fn before(now: Time) -> Time {
+    Time(now.0.saturating_sub(1))
 }
 
 fn rest_of_period(cohort: &Cohort, online: bool, stream: &mut Stream) -> f64 {

@@ -82,6 +82,14 @@ impl<T: Copy> Monotone<T> {
         taken
     }
 
+    /// Keeps those of which `keeps` says so.
+    pub fn retain(&mut self, mut keeps: impl FnMut(u64, T) -> bool) {
+        self.buckets
+            .iter_mut()
+            .for_each(|bucket| bucket.retain(|(key, value)| keeps(*key, *value)));
+        (self.least, self.len) = (None, self.buckets.iter().map(Vec::len).sum());
+    }
+
     /// `key`, which is the least, becomes the last.
     fn advance(&mut self, key: u64) {
         let from = bucket(key, self.last);
@@ -114,7 +122,10 @@ mod tests {
             let mut list: Vec<u64> = Vec::new();
             let mut last = 0;
             for (push, by) in steps {
-                if push {
+                if by % 97 == 0 {
+                    queue.retain(|key, _| key % 3 > 0);
+                    list.retain(|key| key % 3 > 0);
+                } else if push {
                     queue.push(last + by, by);
                     list.push(last + by);
                     list.sort_unstable();

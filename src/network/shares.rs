@@ -1,37 +1,99 @@
 //! Max-min fair rates over several links.
 
-use crate::model::take;
+mod filling;
+#[cfg(test)]
+mod tests;
 
-/// Downloads over the same links at about the same rate of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// Position of their path.
-    pub path: u32,
-    pub count: u64,
-    /// Sum of the rates that they would have alone, in bit/s.
-    pub rates: u64,
-}
+use crate::model::Time;
 
-/// Divides links among demands.
+use super::class::RATE_CLASSES;
+use super::clock::{Clock, Pace};
+use super::downloads::Change;
+use super::profile::{Changed, Profile};
+
+/// Divides links among downloads, which are told by class: `path * RATE_CLASSES + rate class`.
 ///
 /// # Model
-/// Progressive filling: all downloads get the same rate, which grows until a demand has what it
-/// would have alone or a link is full; those stay, the others go on. Within a demand rates are
-/// in proportion to what each download would have alone.
+/// Progressive filling: all downloads get the same rate, which grows until a class has what it
+/// would have alone or a link is full; those stay, the others go on. Within a class rates are
+/// in proportion to what each download would have alone. So a link that is full has a level:
+/// whoever it holds up has that rate.
+///
+/// Only what a change may reach is divided anew: the paths on which it happened, those that share a
+/// full link with them, and so on; what the others have still is what max-min fair means, unless a
+/// link is more than full by it, which then is seen to as well.
 ///
 /// # Source
 /// Bertsekas, Gallager: Data Networks (1992), 6.5.2.
 #[derive(Clone, Debug)]
 pub struct Shares {
-    /// By link, in bit/s.
-    capacities: Vec<f64>,
-    /// Links of each path.
-    paths: Vec<Box<[u32]>>,
-    /// By demand: the part of what its downloads would have alone, 0 to 1.
-    pub speeds: Vec<f64>,
-    left: Vec<f64>,
-    growing: Vec<u64>,
-    order: Vec<u32>,
+    links: Vec<Link>,
+    paths: Vec<Path>,
+    /// The wall clock, then that of each link.
+    clocks: Vec<Clock>,
+    /// What has changed since the last division.
+    changes: Vec<Change>,
+    /// What the last division has changed.
+    pub news: News,
+    /// Links and paths that are being divided.
+    open_links: Vec<u32>,
+    open_paths: Vec<u32>,
+}
+
+/// What has changed in a division.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Positions of clocks.
+    pub clocks: Vec<u32>,
+    /// How classes go on; none: nobody loads in it any more.
+    pub paces: Vec<(u32, Option<Pace>)>,
+    /// Links that may carry something else.
+    pub loads: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Link {
+    /// In bit/s.
+    capacity: f64,
+    /// Paths over it, in order.
+    paths: Vec<u32>,
+    /// What goes over it.
+    profile: Profile,
+    /// What each download has that it holds up, in bit/s; none if it is not full.
+    level: Option<f64>,
+    /// What it carries; in [`UNIT`]s, so that what is added can be taken away.
+    load: u128,
+    /// It stands in the news.
+    is_news: bool,
+    is_open: bool,
+    /// While it is divided: what those carry that other links hold up, what the rest is, and
+    /// whether that has changed since a level was found.
+    held_elsewhere: f64,
+    rest: Option<Profile>,
+    is_stale: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Path {
+    links: Box<[u32]>,
+    profile: Profile,
+    /// Of each part of the profile.
+    paces: Vec<Pace>,
+    /// The link that holds up its classes from `held_from` on.
+    held_by: Option<u32>,
+    held_from: u32,
+    /// What it carries, in [`UNIT`]s.
+    load: u128,
+    is_open: bool,
+    /// While it is divided: the link that holds it up, and from which class on.
+    now_held: Option<(u32, u32)>,
+}
+
+/// Of a load, in bit/s.
+const UNIT: f64 = 1.0 / (1u64 << 20) as f64;
+
+fn in_units(load: f64) -> u128 {
+    (load / UNIT).round() as u128
 }
 
 impl Shares {
@@ -41,165 +103,227 @@ impl Shares {
         assert!(capacities.iter().all(|c| *c > 0.0), "a link has a capacity");
         let known = |link: &u32| (*link as usize) < capacities.len();
         assert!(paths.iter().flatten().all(known), "a path over links that are there");
+        let mut links: Vec<Link> = capacities.into_iter().map(Link::new).collect();
+        for (path, over) in (0..).zip(&paths) {
+            over.iter().for_each(|link| links[*link as usize].paths.push(path));
+        }
+        let clocks = (0..=links.len()).map(|at| match at {
+            0 => Clock::WALL,
+            _ => Clock::new(Time::ZERO, 0.0),
+        });
         Shares {
-            capacities,
-            paths,
-            speeds: Vec::new(),
-            left: Vec::new(),
-            growing: Vec::new(),
-            order: Vec::new(),
+            clocks: clocks.collect(),
+            links,
+            paths: paths.into_iter().map(Path::new).collect(),
+            changes: Vec::new(),
+            news: News::default(),
+            open_links: Vec::new(),
+            open_paths: Vec::new(),
         }
     }
 
     /// By link, in bit/s.
-    pub fn capacities(&self) -> &[f64] {
-        &self.capacities
+    pub fn capacities(&self) -> impl Iterator<Item = f64> + '_ {
+        self.links.iter().map(|link| link.capacity)
     }
 
     /// By link: what it carries, in bit/s.
     pub fn loads(&self) -> impl Iterator<Item = f64> + '_ {
-        // Before the first division nothing is carried.
-        let left = |at: usize| self.left.get(at).copied().unwrap_or(self.capacities[at]);
-        self.capacities.iter().enumerate().map(move |(at, capacity)| capacity - left(at))
+        self.links.iter().map(Link::load)
     }
 
-    /// Divides anew; [`Shares::speeds`] tells the result.
-    pub fn divide(&mut self, demands: &[Demand]) {
-        self.left.clone_from(&self.capacities);
-        self.growing.clear();
-        self.growing.resize(self.capacities.len(), 0);
-        self.speeds.clear();
-        self.speeds.resize(demands.len(), f64::NAN);
-        for demand in demands {
-            for link in &self.paths[demand.path as usize] {
-                self.growing[*link as usize] += demand.count;
+    /// What the link carries, in bit/s.
+    pub fn load(&self, link: u32) -> f64 {
+        self.links[link as usize].load()
+    }
+
+    /// The clock at a position: the wall clock, then one for each link.
+    pub fn clock(&self, at: u32) -> Clock {
+        self.clocks[at as usize]
+    }
+
+    /// The part of what they would have alone that the downloads of a class have, 0 to 1; none if
+    /// there are none.
+    pub fn speed(&self, class: u32) -> Option<f64> {
+        let path = &self.paths[(class / RATE_CLASSES) as usize];
+        let at = path.profile.first_from(class % RATE_CLASSES);
+        let part = path.profile.parts.get(at)?;
+        let pace = &path.paces[at];
+        let is_it = part.class == class % RATE_CLASSES;
+        is_it.then(|| pace.speed(&self.clocks[pace.clock as usize]))
+    }
+
+    /// How many classes there may be.
+    pub fn classes(&self) -> usize {
+        self.paths.len() * RATE_CLASSES as usize
+    }
+
+    /// The number of downloads of a class has changed, and what they would have alone.
+    pub fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Divides anew from `now` on what the changes reach; [`Shares::news`] tells the result.
+    pub fn divide(&mut self, now: Time) {
+        self.news.clear();
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.sort_unstable_by_key(|change| change.class);
+        // What several threads tell of a class is one change.
+        changes.dedup_by(|change, sum| {
+            let same = change.class == sum.class;
+            if same {
+                sum.count += change.count;
+                sum.rates += change.rates;
+            }
+            same
+        });
+        changes.retain(|change| change.count != 0 || change.rates != 0);
+        changes.iter().for_each(|change| self.apply(change));
+        self.fill();
+        self.turn_clocks(now);
+        let mut paths = std::mem::take(&mut self.open_paths);
+        paths.drain(..).for_each(|path| self.move_classes(path, now));
+        self.open_paths = paths;
+        for Change { class, .. } in &changes {
+            let (path, class) = (class / RATE_CLASSES, class % RATE_CLASSES);
+            let at = self.paths[path as usize].profile.first_from(class);
+            self.move_class(path, at, class, now);
+        }
+        changes.clear();
+        self.changes = changes;
+        self.news.loads.iter().for_each(|link| self.links[*link as usize].is_news = false);
+    }
+
+    fn apply(&mut self, change: &Change) {
+        let Change { class, count, rates } = *change;
+        let (path, rate_class) = (class / RATE_CLASSES, class % RATE_CLASSES);
+        let own = &mut self.paths[path as usize];
+        for link in &own.links {
+            self.links[*link as usize].profile.change(rate_class, count, rates);
+        }
+        match own.profile.change(rate_class, count, rates) {
+            Changed::Came(at) => own.paces.insert(at, Pace::STILL),
+            Changed::Stays(_) => {}
+            Changed::Went(at) => {
+                own.paces.remove(at);
+                self.news.paces.push((class, None));
             }
         }
-        self.order.clear();
-        self.order.extend(0..demands.len() as u32);
-        let own = |at: u32| own_rate(&demands[at as usize]);
-        self.order.sort_by(|a, b| own(*a).total_cmp(&own(*b)));
-        let mut next = 0;
-        while next < self.order.len() {
-            let at = self.order[next] as usize;
-            if !self.speeds[at].is_nan() {
-                next += 1;
+        self.open(path);
+    }
+
+    /// The path is to be divided.
+    fn open(&mut self, path: u32) {
+        if !std::mem::replace(&mut self.paths[path as usize].is_open, true) {
+            self.open_paths.push(path);
+        }
+    }
+
+    /// Lets the clocks of links that were divided run at their levels.
+    fn turn_clocks(&mut self, now: Time) {
+        for link in self.open_links.drain(..) {
+            let own = &mut self.links[link as usize];
+            own.is_open = false;
+            let clock = &mut self.clocks[link as usize + 1];
+            let speed = own.level.unwrap_or(0.0);
+            if clock.speed() == speed {
                 continue;
             }
-            match self.fullest() {
-                Some((link, level)) if level < own_rate(&demands[at]) => {
-                    self.fill(link, level, demands);
-                }
-                _ => self.stop(at, own_rate(&demands[at]), demands),
+            match clock.speed() {
+                // Nothing goes by it.
+                0.0 => *clock = Clock::new(now, speed),
+                _ => clock.set_speed(now, speed),
             }
+            self.news.clocks.push(link + 1);
         }
     }
 
-    /// The link that would be full first, and the rate at which it is.
-    fn fullest(&self) -> Option<(u32, f64)> {
-        let links = (0..).zip(self.left.iter().zip(&self.growing));
-        let levels = links.filter(|(_, (_, growing))| **growing > 0);
-        let levels = levels.map(|(link, (left, growing))| (link, left / *growing as f64));
-        levels.min_by(|a, b| a.1.total_cmp(&b.1))
-    }
-
-    /// The link is full: who goes over it stays at this rate.
-    fn fill(&mut self, link: u32, level: f64, demands: &[Demand]) {
-        for (at, demand) in demands.iter().enumerate() {
-            let over = self.paths[demand.path as usize].contains(&link);
-            if over && self.speeds[at].is_nan() {
-                self.stop(at, level, demands);
-            }
+    /// The classes of a path that was divided go by the clock of what holds them up.
+    fn move_classes(&mut self, path: u32, now: Time) {
+        let own = &mut self.paths[path as usize];
+        own.is_open = false;
+        let (held_by, held_from) = match own.now_held.take() {
+            Some((link, from)) => (Some(link), from),
+            None => (None, RATE_CLASSES),
+        };
+        let (was_by, was_from) = (own.held_by, own.held_from);
+        (own.held_by, own.held_from) = (held_by, held_from);
+        let from = was_from.min(held_from);
+        let to = if was_by == held_by { was_from.max(held_from) } else { RATE_CLASSES };
+        let mut at = own.profile.first_from(from);
+        while let Some(part) = self.paths[path as usize].profile.parts.get(at)
+            && part.class < to
+        {
+            self.move_class(path, at, part.class, now);
+            at += 1;
         }
-        // What rounding left is nobody's.
-        self.left[link as usize] = 0.0;
-        self.growing[link as usize] = 0;
     }
 
-    /// The demand stays at this rate per download.
-    fn stop(&mut self, at: usize, level: f64, demands: &[Demand]) {
-        let demand = &demands[at];
-        self.speeds[at] = (level / own_rate(demand)).min(1.0);
-        for link in &self.paths[demand.path as usize] {
-            let link = *link as usize;
-            take(&mut self.growing[link], demand.count);
-            self.left[link] = (self.left[link] - level * demand.count as f64).max(0.0);
+    /// The class at a position of its path, if it is there, goes on as it has to.
+    fn move_class(&mut self, path: u32, at: usize, class: u32, now: Time) {
+        let own = &mut self.paths[path as usize];
+        let Some(part) = own.profile.parts.get(at).filter(|part| part.class == class) else {
+            return;
+        };
+        let (clock, per) = match own.held_by {
+            Some(link) if class >= own.held_from => (link + 1, part.own_rate()),
+            _ => (0, 1.0),
+        };
+        let pace = &mut own.paces[at];
+        if pace.goes_by(clock, per) {
+            return;
+        }
+        let old = &self.clocks[pace.clock as usize];
+        *pace = pace.moved(now, old, (clock, &self.clocks[clock as usize]), per);
+        self.news.paces.push((path * RATE_CLASSES + class, Some(*pace)));
+    }
+}
+
+impl News {
+    fn clear(&mut self) {
+        self.clocks.clear();
+        self.paces.clear();
+        self.loads.clear();
+    }
+}
+
+impl Link {
+    fn new(capacity: f64) -> Link {
+        Link {
+            capacity,
+            paths: Vec::new(),
+            profile: Profile::default(),
+            level: None,
+            load: 0,
+            is_news: false,
+            is_open: false,
+            held_elsewhere: 0.0,
+            rest: None,
+            is_stale: false,
+        }
+    }
+
+    /// In bit/s.
+    fn load(&self) -> f64 {
+        match self.level {
+            // What rounding left is nobody's.
+            Some(_) => self.capacity,
+            None => self.load as f64 * UNIT,
         }
     }
 }
 
-/// What the downloads would have alone, on the average.
-fn own_rate(demand: &Demand) -> f64 {
-    demand.rates as f64 / demand.count as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn demand(path: u32, count: u64, each: u64) -> Demand {
-        Demand { path, count, rates: count * each }
-    }
-
-    fn rates(shares: &Shares, demands: &[Demand]) -> Vec<f64> {
-        demands.iter().zip(&shares.speeds).map(|(d, speed)| own_rate(d) * speed).collect()
-    }
-
-    #[test]
-    fn slow_downloads_leave_their_share_to_others() {
-        // 100 for 10 downloads: two take 2 each, eight share 96.
-        let mut shares = Shares::new(vec![100.0], vec![[0].into()]);
-        let demands = [demand(0, 2, 2), demand(0, 8, 1_000)];
-        shares.divide(&demands);
-        assert_eq!(rates(&shares, &demands), [2.0, 12.0]);
-        // With few of them the link has room.
-        let demands = [demand(0, 2, 2)];
-        shares.divide(&demands);
-        assert_eq!(rates(&shares, &demands), [2.0]);
-        shares.divide(&[]);
-    }
-
-    #[test]
-    fn a_narrow_cell_leaves_the_rest_of_the_origin_to_others() {
-        // Link 0: origin, 90. Links 1 and 2: cells of 20 and 1000.
-        let mut shares = Shares::new(vec![90.0, 20.0, 1000.0], vec![[0, 1].into(), [0, 2].into()]);
-        let demands = [demand(0, 10, 500), demand(1, 10, 500)];
-        shares.divide(&demands);
-        assert_eq!(rates(&shares, &demands), [2.0, 7.0]);
-    }
-
-    proptest! {
-        /// No link carries more than it can, and each demand has its own rate or a full link on
-        /// which nobody has more: what max-min fair means.
-        #[test]
-        fn shares_are_max_min_fair(
-            capacities in prop::collection::vec(1.0f64..1e6, 1..5),
-            parts in prop::collection::vec((0u32..16, 1u64..1000, 1u64..100_000), 1..12),
-        ) {
-            let links = capacities.len() as u32;
-            let paths: Vec<Box<[u32]>> =
-                (0..16u32).map(|p| (0..links).filter(|l| p >> l & 1 == 1).collect()).collect();
-            let demands: Vec<Demand> = parts.iter().map(|(p, n, r)| demand(*p, *n, *r)).collect();
-            let mut shares = Shares::new(capacities.clone(), paths.clone());
-            shares.divide(&demands);
-            let rates = rates(&shares, &demands);
-            let over = |link: u32| {
-                let paths = &paths;
-                demands.iter().zip(&rates).filter(move |(d, _)| paths[d.path as usize].contains(&link))
-            };
-            let load = |link: u32| over(link).map(|(d, rate)| d.count as f64 * rate).sum::<f64>();
-            for link in 0..links {
-                prop_assert!(load(link) <= capacities[link as usize] * (1.0 + 1e-9));
-            }
-            for (demand, rate) in demands.iter().zip(&rates) {
-                let has_own = *rate >= own_rate(demand) * (1.0 - 1e-9);
-                let is_held = paths[demand.path as usize].iter().any(|link| {
-                    load(*link) >= capacities[*link as usize] * (1.0 - 1e-9)
-                        && over(*link).all(|(_, other)| *other <= rate * (1.0 + 1e-9))
-                });
-                prop_assert!(has_own || is_held, "{demand:?} at {rate}");
-            }
+impl Path {
+    fn new(links: Box<[u32]>) -> Path {
+        Path {
+            links,
+            profile: Profile::default(),
+            paces: Vec::new(),
+            held_by: None,
+            held_from: RATE_CLASSES,
+            load: 0,
+            is_open: false,
+            now_held: None,
         }
     }
 }

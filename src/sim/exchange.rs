@@ -1,13 +1,12 @@
 //! What couples downloads: shares of links, once per boundary; and the server's reception.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::model::Time;
-use crate::network::{Demand, Progress, Shares};
+use crate::network::Shares;
 
 use super::idle_polls::IdlePolls;
-use super::network::{Network, path_of};
+use super::network::Network;
 use super::outcome::{BackendOutcome, LinkOutcome, TrafficOutcome, TrafficRow};
 use super::reception::{Crowd, Reception};
 use super::rollout::lock;
@@ -19,11 +18,9 @@ use super::world::World;
 pub struct Exchange {
     shares: Shares,
     reception: Option<Reception>,
-    /// Classes in which somebody loads: how far they are.
-    live: BTreeMap<u32, Progress>,
     outcome: TrafficOutcome,
-    /// Since when links carry what they carry.
-    since: Time,
+    /// By link: what it carries, in bit/s, and since when.
+    carried: Vec<(f64, Time)>,
     /// Distance of the rows in ticks, and whether that is fixed.
     every: u64,
     is_fixed: bool,
@@ -37,20 +34,18 @@ impl Exchange {
     /// `every`: distance of the rows in ticks, if that is fixed.
     pub fn new(world: &World, network: &Network, every: Option<u64>) -> Exchange {
         let shares = network.shares.clone();
-        let capacities = shares.capacities().iter();
-        let link = |(name, capacity): (&String, &f64)| LinkOutcome {
+        let link = |(name, capacity_bps): (&String, f64)| LinkOutcome {
             name: name.clone(),
-            capacity_bps: *capacity,
+            capacity_bps,
             ..LinkOutcome::default()
         };
-        let links = network.links.iter().zip(capacities).map(link).collect();
+        let links: Vec<_> = network.links.iter().zip(shares.capacities()).map(link).collect();
         let backend = network.backend.as_ref();
         Exchange {
             shares,
             reception: backend.map(|b| Reception::new(b, IdlePolls::new(world, b))),
-            live: BTreeMap::new(),
+            carried: vec![(0.0, Time::ZERO); links.len()],
             outcome: TrafficOutcome { links, ..TrafficOutcome::default() },
-            since: Time::ZERO,
             every: every.unwrap_or(1),
             is_fixed: every.is_some(),
             row_ticks: Vec::new(),
@@ -74,6 +69,7 @@ impl Exchange {
             let traffic = shard.books.traffic.as_mut().expect("all share a network");
             changed |= std::mem::take(&mut traffic.changed);
             loading += traffic.loading;
+            traffic.downloads.tell_changes(|change| self.shares.change(change));
         }
         self.sample_to(tick, loading, world.ticks);
         if changed {
@@ -86,50 +82,19 @@ impl Exchange {
     }
 
     fn divide(&mut self, now: Time, shards: &[Mutex<Shard>]) {
-        self.account(now);
-        let mut loads: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-        for shard in shards {
-            let shard = lock(shard);
-            let traffic = shard.books.traffic.as_ref().expect("all share a network");
-            for (class, count, rates) in traffic.demands() {
-                let sum = loads.entry(class).or_default();
-                *sum = (sum.0 + count, sum.1 + rates);
-            }
-        }
-        let demand = |(class, (count, rates)): (&u32, &(u64, u64))| Demand {
-            path: path_of(*class),
-            count: *count,
-            rates: *rates,
-        };
-        let demands: Vec<Demand> = loads.iter().map(demand).collect();
-        for class in loads.keys() {
-            self.live.entry(*class).or_insert_with(|| Progress::begin(now, 0.0));
-        }
-        self.shares.divide(&demands);
-        let gone: Vec<u32> =
-            self.live.keys().filter(|class| !loads.contains_key(class)).copied().collect();
-        self.live.retain(|class, _| loads.contains_key(class));
-        for (progress, speed) in self.live.values_mut().zip(&self.shares.speeds) {
-            progress.set_speed(now, *speed);
-        }
+        self.shares.divide(now);
         for shard in shards {
             let mut shard = lock(shard);
             let traffic = shard.books.traffic.as_mut().expect("all share a network");
-            gone.iter().for_each(|class| traffic.quit(*class));
-            self.live.iter().for_each(|(class, progress)| traffic.set(*class, *progress));
+            traffic.downloads.heed(&self.shares);
         }
-    }
-
-    /// Adds what links carried since that was last looked at.
-    fn account(&mut self, now: Time) {
-        let from = std::mem::replace(&mut self.since, now);
-        let seconds = now.since(from).as_secs_f64();
-        for (link, load) in self.outcome.links.iter_mut().zip(self.shares.loads()) {
-            link.carried_bits += load * seconds;
-            link.bits.add_flow(from, now, load);
-            link.most_bps = link.most_bps.max(load);
-            if load >= link.capacity_bps * (1.0 - 1e-9) {
-                link.full_s += seconds;
+        for link in &self.shares.news.loads {
+            let load = self.shares.load(*link);
+            let (carried, since) = &mut self.carried[*link as usize];
+            if load != *carried {
+                let was = std::mem::replace(carried, load);
+                let from = std::mem::replace(since, now);
+                account(&mut self.outcome.links[*link as usize], was, from, now);
             }
         }
     }
@@ -176,7 +141,9 @@ impl Exchange {
 
     /// What it came to at `end`.
     pub fn finish(mut self, end: Time, shards: &[Mutex<Shard>], ticks: Ticks) -> TrafficOutcome {
-        self.account(end);
+        for (link, (load, since)) in self.outcome.links.iter_mut().zip(&self.carried) {
+            account(link, *load, *since, end);
+        }
         let loading = shards.iter().map(|shard| lock(shard).loading()).sum();
         self.sample_to(ticks.of(end), loading, ticks);
         let last = self.row(end, loading);
@@ -184,5 +151,16 @@ impl Exchange {
         self.outcome.rows.push(last);
         self.outcome.backend = self.reception.take().map(|reception| reception.finish(end));
         self.outcome
+    }
+}
+
+/// Adds what a link carried from one instant to another, at the same load.
+fn account(link: &mut LinkOutcome, load: f64, from: Time, to: Time) {
+    let seconds = to.since(from).as_secs_f64();
+    link.carried_bits += load * seconds;
+    link.bits.add_flow(from, to, load);
+    link.most_bps = link.most_bps.max(load);
+    if load >= link.capacity_bps * (1.0 - 1e-9) {
+        link.full_s += seconds;
     }
 }

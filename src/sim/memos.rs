@@ -2,6 +2,7 @@
 
 use crate::fleet::Memo;
 
+use super::prefetch::prefetch;
 use super::world::World;
 
 /// A memo for each slot, where some cohort needs them; nothing follows from what is in them.
@@ -31,6 +32,12 @@ impl Memos {
             self.lengthen(at);
         }
         &mut self.memos[at]
+    }
+
+    /// Fetches the memo of a slot.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: u32) {
+        prefetch(&self.memos, slot as usize);
     }
 
     /// Another device is at the slot from now on.

@@ -86,19 +86,6 @@ impl Network {
         });
         (first + path) * RATE_CLASSES + rate_class(rate)
     }
-
-    /// Classes there may be.
-    pub fn classes(&self) -> usize {
-        let last = self.paths.last().map_or(0, |paths| {
-            paths.first + paths.cells.iter().map(|(_, cells)| cells).product::<u32>()
-        });
-        (last * RATE_CLASSES) as usize
-    }
-}
-
-/// The path of a class.
-pub fn path_of(class: u32) -> u32 {
-    class / RATE_CLASSES
 }
 
 /// By cohort its paths, and the links of all paths.

@@ -109,12 +109,15 @@ impl Reception {
             return;
         }
         known.sort_unstable();
-        for event in known {
-            while self.later.peek().is_some_and(|later| later.0 < event) {
-                let Reverse(later) = self.later.pop().expect("just seen");
-                self.see_to(&later, crowd, streams);
+        for group in known.chunks(GROUP) {
+            expect(group, crowd);
+            for event in group {
+                while self.later.peek().is_some_and(|later| later.0 < *event) {
+                    let Reverse(later) = self.later.pop().expect("just seen");
+                    self.see_to(&later, crowd, streams);
+                }
+                self.see_to(event, crowd, streams);
             }
-            self.see_to(&event, crowd, streams);
         }
         while let Some(Reverse(later)) = self.later.pop() {
             self.see_to(&later, crowd, streams);
@@ -269,6 +272,16 @@ impl Reception {
         self.idle.finish(end, &mut self.outcome);
         self.outcome
     }
+}
+
+/// Events that are expected together.
+const GROUP: usize = 24;
+
+/// Fetches the records of those whose requests are seen to next.
+fn expect(group: &[Event], crowd: &Crowd) {
+    let flights = || group.iter().filter_map(|event| Some((event.place, event.request?.flight)));
+    flights().for_each(|(at, flight)| lock(&crowd.shards[at]).expect_flight(flight));
+    flights().for_each(|(at, flight)| lock(&crowd.shards[at]).expect_device_of(flight));
 }
 
 /// Whether a request is among those that find the queue full of idle polls; that is rare.

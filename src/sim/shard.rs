@@ -1,5 +1,6 @@
 //! A part of the fleet that runs by itself from one boundary to the next.
 
+mod fetching;
 mod turns;
 
 use crate::fleet::{Presence, Stage};
@@ -326,8 +327,13 @@ impl<'w> Shard<'w> {
     /// Runs the listed devices, whose network may be due, to `end`.
     fn run_networks(&mut self, list: &[u32], end: Time) {
         list.iter().take(AHEAD).for_each(|slot| self.records.prefetch(*slot as usize));
+        self.expect_around(list);
+        let keeps_more = self.keeps_more();
         for (at, &slot) in list.iter().enumerate() {
             self.records.prefetch(list.get(at + AHEAD).map_or(usize::MAX, |slot| *slot as usize));
+            if keeps_more {
+                self.fetch_around_next(list, at);
+            }
             let presence = self.records.presence(slot);
             // Idle devices have run ahead.
             if presence.until() < end && !presence.is_idle() {
@@ -376,6 +382,9 @@ impl<'w> Shard<'w> {
                 self.records.prefetch(slot);
             }
             self.expect_flights(&list[((at + 1) * GROUP).min(list.len())..]);
+            if self.keeps_more() {
+                self.expect_beside(group);
+            }
             group.iter().for_each(|index| self.run_flight(*index, end));
         }
     }

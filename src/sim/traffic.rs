@@ -2,13 +2,14 @@
 
 use crate::fleet::Presence;
 use crate::model::{Span, Time, take};
-use crate::network::{Class, Progress};
+use crate::network::Downloads;
 
 use super::asking::{Asking, Desk};
 use super::books::Books;
 use super::calendar::{Entry, Kind};
 use super::flights::Active;
 use super::network::Network;
+use super::prefetch::prefetch;
 use super::records::Records;
 use super::ticks::Ticks;
 
@@ -19,11 +20,8 @@ use super::ticks::Ticks;
 #[derive(Debug)]
 pub struct Traffic<'w> {
     network: &'w Network,
-    /// By class; none until somebody loads in it.
-    classes: Vec<Option<Box<Class<u32>>>>,
-    /// Classes there are, and whether somebody loads in them anywhere.
-    used: Vec<u32>,
-    is_live: Vec<bool>,
+    /// Those over shared links, by flight.
+    pub downloads: Downloads<u32>,
     /// The tick under way.
     tick: (Time, Time),
     /// Downloads have begun or ended since the speeds were set.
@@ -50,12 +48,10 @@ pub struct Load {
 
 impl<'w> Traffic<'w> {
     pub fn new(network: &'w Network) -> Traffic<'w> {
-        let classes = if network.has_links { network.classes() } else { 0 };
+        let classes = if network.has_links { network.shares.classes() } else { 0 };
         Traffic {
             network,
-            classes: (0..classes).map(|_| None).collect(),
-            used: Vec::new(),
-            is_live: vec![false; classes],
+            downloads: Downloads::new(network.links.len(), classes),
             tick: (Time::ZERO, Time::ZERO),
             changed: false,
             loads: Vec::new(),
@@ -64,50 +60,20 @@ impl<'w> Traffic<'w> {
         }
     }
 
-    /// Classes in which devices of the shard load: class, their number, the sum of their rates.
-    pub fn demands(&self) -> impl Iterator<Item = (u32, u64, u64)> + '_ {
-        let demand = |class: &u32| {
-            let found = self.classes[*class as usize].as_ref().expect("a class in use");
-            (*class, found.count, found.rates)
-        };
-        self.used.iter().map(demand).filter(|(_, count, _)| *count > 0)
-    }
-
-    /// Somebody loads in the class somewhere, this far and this fast.
-    pub fn set(&mut self, class: u32, progress: Progress) {
-        self.class(class, progress).progress = progress;
-        self.is_live[class as usize] = true;
-    }
-
-    /// Nobody loads in the class any more.
-    pub fn quit(&mut self, class: u32) {
-        self.is_live[class as usize] = false;
-        if let Some(own) = &mut self.classes[class as usize] {
-            own.reset(own.progress);
-        }
-    }
-
-    fn class(&mut self, class: u32, progress: Progress) -> &mut Class<u32> {
-        let place = &mut self.classes[class as usize];
-        if place.is_none() {
-            self.used.push(class);
-        }
-        place.get_or_insert_with(|| Box::new(Class::new(progress)))
-    }
-
     /// The next tick that has something to do: shares to be set anew, or a download that ends.
     pub fn next_tick(&mut self, ticks: Ticks) -> Option<u64> {
         if self.changed {
             return Some(ticks.of(self.tick.0) + 1);
         }
-        let mut next = Time::NEVER;
-        for class in &self.used {
-            let class = self.classes[*class as usize].as_mut().expect("a class in use");
-            if class.count > 0 {
-                next = next.min(class.next_end());
-            }
-        }
+        let next = self.downloads.next_end();
         (!next.is_never()).then(|| ticks.of(next))
+    }
+
+    /// Fetches what a flight loads and asks, which is about two cache lines.
+    #[inline(always)]
+    pub fn prefetch(&self, flight: u32) {
+        prefetch(&self.loads, flight as usize);
+        prefetch(&self.loads, flight as usize + 1);
     }
 
     pub fn load(&mut self, flight: u32) -> &mut Load {
@@ -127,13 +93,7 @@ impl<'w> Traffic<'w> {
     /// work that the class has done at its end.
     fn join(&mut self, flight: u32, class: u32, alone: f64, rate: u64) -> f64 {
         let begins = self.tick.1;
-        let live = self.is_live[class as usize];
-        let own = self.class(class, Progress::begin(begins, 0.0));
-        if !live && own.count == 0 {
-            own.reset(Progress::begin(begins, 0.0));
-        }
-        let mark = own.join(begins, alone, rate);
-        own.await_end(mark, flight);
+        let mark = self.downloads.join(class, flight, begins, alone, rate);
         let load = self.load(flight);
         (load.class, load.rate, load.begins) = (class, rate, begins);
         mark
@@ -149,12 +109,13 @@ impl Books<'_> {
         if std::mem::replace(&mut traffic.tick, span) == span {
             return;
         }
+        let mut stays = |mark: f64, flight: u32| {
+            records.active(flight).is_some_and(|a| a.flight.attempt.mark() == Some(mark))
+        };
+        traffic.downloads.forget_gone(&mut stays);
         let mut ending = Vec::new();
-        for class in &traffic.used {
-            let class = traffic.classes[*class as usize].as_mut().expect("a class in use");
-            while let Some(end) = class.take_end(span.1) {
-                ending.push(end);
-            }
+        while let Some(end) = traffic.downloads.take_end(span.1) {
+            ending.push(end);
         }
         for (flight, mark, end) in ending {
             // It may have left, or be another one by now.
@@ -188,11 +149,14 @@ impl Books<'_> {
         if !traffic.network.has_links {
             return;
         }
-        let cohort = active.presence.cohort();
-        let luck = world.luck(active.device, cohort);
-        let Some(bps) = luck.link_bps() else { return };
-        let rate = bps.max(1.0) as u64;
-        let class = traffic.network.class_of(active.device, cohort, rate, &world.streams);
+        // One that goes on does so where it was.
+        let Load { mut class, mut rate, .. } = *traffic.load(active.index);
+        if rate == 0 {
+            let cohort = active.presence.cohort();
+            let Some(bps) = world.luck(active.device, cohort).link_bps() else { return };
+            rate = bps.max(1.0) as u64;
+            class = traffic.network.class_of(active.device, cohort, rate, &world.streams);
+        }
         let alone = active.flight.attempt.due().since(now).0 as f64;
         let mark = traffic.join(active.index, class, alone, rate);
         active.flight.attempt.ends_with(mark);
@@ -207,7 +171,7 @@ impl Books<'_> {
         }
         let Load { class, rate, .. } = *traffic.load(active.index);
         if rate > 0 {
-            traffic.classes[class as usize].as_mut().expect("it joined").leave(rate);
+            traffic.downloads.leave(class, rate);
         }
     }
 
@@ -231,10 +195,10 @@ impl Books<'_> {
         }
         let Load { class, rate, begins, .. } = *traffic.load(active.index);
         if rate > 0 {
-            let class = traffic.classes[class as usize].as_ref().expect("it joined");
+            let downloads = &traffic.downloads;
             let left = match attempt.mark() {
-                Some(mark) => mark - class.progress.done_at(now.max(begins)),
-                None => attempt.due().since(now).0 as f64 * class.progress.speed(),
+                Some(mark) => mark - downloads.done_at(class, now.max(begins)),
+                None => attempt.due().since(now).0 as f64 * downloads.speed(class),
             };
             attempt.ends_at(now + Span::from_micros_f64(left));
         }

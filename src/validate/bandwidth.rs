@@ -5,7 +5,7 @@ use super::runs::run;
 use super::{Effort, Observed, observed};
 use crate::dist::Law;
 use crate::model::{Span, Time};
-use crate::network::{Class, Demand, Progress, Shares};
+use crate::network::{Downloads, Shares, rate_class};
 use crate::rng::Purpose;
 use crate::sim::outcome::LatencyKind;
 use crate::stats::Latency;
@@ -15,7 +15,8 @@ const SECOND: f64 = 1e6;
 /// Downloads over one link.
 struct Link {
     shares: Shares,
-    class: Class<Time>,
+    downloads: Downloads<Time>,
+    count: u64,
     /// What each would have alone, in bit/s.
     rate: u64,
     took: Latency,
@@ -26,9 +27,11 @@ struct Link {
 
 impl Link {
     fn new(capacity: f64, rate: u64, counts: usize) -> Link {
+        let shares = Shares::new(vec![capacity], vec![[0].into()]);
         Link {
-            shares: Shares::new(vec![capacity], vec![[0].into()]),
-            class: Class::new(Progress::begin(Time::ZERO, 1.0)),
+            downloads: Downloads::new(1, shares.classes()),
+            shares,
+            count: 0,
             rate,
             took: Latency::default(),
             active_s: vec![0.0; counts],
@@ -38,33 +41,33 @@ impl Link {
 
     /// Ends all downloads that end up to `now`.
     fn advance(&mut self, now: Time) {
-        while let Some((began, _, end)) = self.class.take_end(now + Span(1)) {
+        while let Some((began, _, end)) = self.downloads.take_end(now + Span(1)) {
             self.move_to(end);
             self.took.record(end.since(began));
-            self.class.leave(self.rate);
+            self.downloads.leave(rate_class(self.rate), self.rate);
+            self.count -= 1;
             self.divide();
         }
         self.move_to(now);
     }
 
     fn move_to(&mut self, now: Time) {
-        let at = (self.class.count as usize).min(self.active_s.len() - 1);
+        let at = (self.count as usize).min(self.active_s.len() - 1);
         self.active_s[at] += now.since(self.now).as_secs_f64();
         self.now = now;
     }
 
     fn begin(&mut self, alone: f64) {
-        let mark = self.class.join(self.now, alone, self.rate);
-        self.class.await_end(mark, self.now);
+        self.downloads.join(rate_class(self.rate), self.now, self.now, alone, self.rate);
+        self.count += 1;
         self.divide();
     }
 
     fn divide(&mut self) {
-        let Class { count, rates, .. } = self.class;
-        if count > 0 {
-            self.shares.divide(&[Demand { path: 0, count, rates }]);
-            self.class.progress.set_speed(self.now, self.shares.speeds[0]);
-        }
+        let Link { shares, downloads, now, .. } = self;
+        downloads.tell_changes(|change| shares.change(change));
+        shares.divide(*now);
+        downloads.heed(shares);
     }
 
     fn seconds(&self) -> f64 {
@@ -167,7 +170,7 @@ impl Unshared {
             self.next = self.clients.next();
         }
         self.link.advance(at);
-        self.link.class.count
+        self.link.count
     }
 }
 
@@ -228,8 +231,8 @@ pub fn s09(_: Effort) -> Vec<Observed> {
              download.link = '1 Gbit/s'\n"
         )
     };
-    // With these shares the first three devices are in regions r1, r3 and r2.
-    let regions = [region("r1", 0.1), region("r2", 0.4), region("r3", 0.5)].concat();
+    // One device in each.
+    let regions = [region("r1", 0.34), region("r2", 0.33), region("r3", 0.33)].concat();
     let outcome = run(&format!(
         "format = 1\ncampaign = {{ name = 'regions', rate = 'unlimited' }}\n\
          backend.egress = '16 Mbit/s'\nrun.tick = '100 ms'\nfleet.devices = 3\n\

@@ -149,3 +149,20 @@ fn rows_of_traffic_do_not_depend_on_which_ticks_are_visited() {
     assert_eq!((last.requests, last.shed), (backend.requests(), backend.shed()));
     assert!(traffic.rows.is_sorted_by_key(|row| (row.at, row.requests, row.shed)));
 }
+
+/// An origin that is full nearly all the time, and cells that are full now and then.
+#[test]
+fn threads_change_nothing_where_cells_are_full() {
+    let rest = "online.renewal.on.exponential.mean = '4 min'
+        online.renewal.off.exponential.mean = '2 min'
+        download.link.lognormal = { median = '300 kbit/s', sigma = 0.7 }";
+    let cohorts = cohort("a", 0.7, rest) + &cohort("b", 0.3, rest);
+    let links = "[backend]\negress = '1.1 Mbit/s'
+        [[link]]\nname = 'cell'\ncapacity = '200 kbit/s'\ncells = 6\n[run]\nuntil = '3 h'";
+    let loaded = load(&scenario(2_000, "rate.constant.rate = '30 /min'", &cohorts, links));
+    let one = simulate(&loaded, 1);
+    assert!(simulate(&loaded, 3) == one);
+    let links = &one.traffic.as_ref().unwrap().links;
+    assert!(links[0].full_s > 10_000.0 && links[0].most_bps == 1.1e6);
+    assert!(links[1..].iter().all(|link| link.full_s > 60.0 && link.full_s < 5_000.0));
+}

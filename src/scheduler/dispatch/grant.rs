@@ -42,6 +42,8 @@ impl Dispatcher {
     ) -> bool {
         let mut from = from;
         let mut turns = 0;
+        // Lanes before this one have no turn left in the span.
+        let mut first = 0;
         while self.limiter.next(from) < to {
             if turns >= limit {
                 return true;
@@ -49,8 +51,7 @@ impl Dispatcher {
             let at = self.limiter.next(from);
             let had_turn = match self.lanes.len() {
                 1 if self.lanes[0].is_open(at) => self.next_turn(0, from, fleet),
-                _ => (0..self.lanes.len())
-                    .any(|lane| self.lanes[lane].is_open(at) && self.next_turn(lane, from, fleet)),
+                _ => self.next_turn_of_lanes(&mut first, at, from, fleet),
             };
             if had_turn {
                 turns += 1;
@@ -59,6 +60,24 @@ impl Dispatcher {
             } else {
                 return false;
             }
+        }
+        false
+    }
+
+    /// A turn of the first lane that has one at `at`; goes on from `first`, up to which none has.
+    fn next_turn_of_lanes(
+        &mut self,
+        first: &mut usize,
+        at: Time,
+        from: Time,
+        fleet: &mut impl FleetView,
+    ) -> bool {
+        for lane in *first..self.lanes.len() {
+            let is_open = self.lanes[lane].is_open(at);
+            if is_open && self.next_turn(lane, from, fleet) {
+                return true;
+            }
+            *first += usize::from(is_open && lane == *first);
         }
         false
     }
