@@ -265,7 +265,7 @@ impl Presence {
         self.flight = flight;
     }
 
-    /// The state of a device at its first touch, drawn exactly.
+    /// The state of a device at its first touch, just before `now`, drawn exactly.
     ///
     /// # Model
     /// In equilibrium: online with the long-run share, and the rest of the period under way

@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!(of(&lazy), of(&full));
     }
 
-    /// What holds until an instant holds at every instant before, and not at that one.
+    /// What holds until an instant is found up to that one, at which it changes, and not after it.
     #[test]
     fn a_state_lasts_exactly_as_long_as_it_says(
         text in stateless(),
@@ -55,12 +55,12 @@ proptest! {
         };
         let state = look(Time(at));
         let until = state.until();
-        prop_assert!(until > Time(at));
+        prop_assert!(until >= Time(at));
         let between = at + ((until.0.min(world.until.0) - at) as f64 * within) as u64;
         prop_assert_eq!(look(Time(between)).online(), state.online());
         prop_assert_eq!(look(Time(between)).until().min(world.until), until.min(world.until));
         if until < world.until {
-            prop_assert_ne!(look(until).online(), state.online());
+            prop_assert_ne!(look(Time(until.0 + 1)).online(), state.online());
         }
     }
 }
@@ -164,4 +164,23 @@ fn a_sleeper_that_leaves_for_good_is_not_waited_for() {
     let outcomes: Vec<Outcome> = (1800..1810).map(|seed| run(&text(seed))).collect();
     assert!(outcomes.iter().all(|outcome| outcome.total().open() == 0));
     assert!(outcomes.iter().any(|outcome| outcome.ended == Ended::AllFinal));
+}
+
+/// An outage that begins with the campaign, at the very instant of the device's turn.
+#[test]
+fn a_turn_comes_before_what_changes_at_its_instant() {
+    for profile in ["", "profile = 'hawkbit'\n"] {
+        let text = |flips: bool| {
+            format!(
+                "format = 1\npackage.version = '2'\n[campaign]\nname = 'x'\n{profile}start = '1 min'
+                rate.constant.rate = '1 /min'\n[fleet]\ndevices = 1\nversions = {{ '1' = 1.0 }}
+                [[fleet.cohort]]\nname = 'a'\ndownload.takes = '1 s'
+                [[outage]]\nname = 'o'\nwhen.scheduled = {{ at = '1 min', lasts = '1 s' }}
+                [run]\nuntil = '1 d'\nevery_flip = {flips}"
+            )
+        };
+        let (lazy, full) = (run(&text(false)), run(&text(true)));
+        assert_eq!(lazy.total(), full.total(), "{profile}");
+        assert_eq!((lazy.total().online_at_turn, lazy.total().succeeded()), (1, 1), "{profile}");
+    }
 }
