@@ -126,7 +126,7 @@ pub struct Run {
     #[arg(long, value_name = "N", env = "FLEETSTORM_SEED",
         value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// Threads [default: all processors]; the result does not depend on it.
+    /// Threads [default: all processors, one where more cannot pay]; the result does not depend on it.
     #[arg(short = 'j', long, value_name = "N", env = "FLEETSTORM_THREADS",
         value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,

@@ -49,7 +49,8 @@ pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
     let start = jiff::Timestamp::now();
     let target = target(arguments, &loaded, start)?;
     signal::listen().context("cannot listen to Ctrl-C")?;
-    let threads = arguments.threads.map_or_else(cpus, usize::from);
+    let asked = arguments.threads.map_or_else(cpus, usize::from);
+    let threads = sim::threads_that_pay(&loaded, asked);
     tracing::debug!(threads, seed = loaded.scenario.run.seed, "simulating");
 
     let clock = Instant::now();

@@ -42,6 +42,7 @@ mod trajectory;
 mod waiting;
 mod world;
 
+pub use pace::threads_that_pay;
 pub use run::{Coordinator, Options, Progress, Work, conduct, record, run};
 pub use staging::stage_sizes;
 pub use trajectory::trajectory;

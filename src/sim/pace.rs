@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use crate::model::Span;
+use crate::scenario::Loaded;
+use crate::scenario::file::{Delivery, PushRate};
+
 /// Weighs rounds of work done together against what they would have taken alone.
 ///
 /// # Model
@@ -57,6 +61,44 @@ impl Pace {
     }
 }
 
+/// How many of `asked` threads can pay: one where no tick holds enough for two.
+///
+/// # Model
+/// Each thread has a shard of the devices, which costs its part of every tick whoever runs it. Where
+/// nothing but a steady rate sets devices going, a tick holds a few events for each of its pushes;
+/// outages, servers, links, polls and operators may bring many at once, and then the run itself
+/// finds out.
+pub fn threads_that_pay(loaded: &Loaded, asked: usize) -> usize {
+    /// Pushes in a tick from which on two threads are faster where each has a core.
+    const PUSHES: f64 = 32.0;
+    let scenario = &loaded.scenario;
+    let is_steady = !scenario.run.every_flip
+        && scenario.outage.is_empty()
+        && scenario.backend.is_none()
+        && scenario.link.is_empty()
+        && scenario.operator.is_empty()
+        && scenario.campaign.delivery == Delivery::Push
+        && !scenario.campaign.confirm
+        && scenario.campaign.marks.is_none()
+        && loaded.parts().len() == 1;
+    match pushes_within(&scenario.campaign.rate, scenario.run.tick) {
+        Some(pushes) if is_steady && pushes < PUSHES => 1,
+        _ => asked,
+    }
+}
+
+/// The most pushes within a span, where the rate has a limit.
+fn pushes_within(rate: &PushRate, span: Span) -> Option<f64> {
+    let span_us = span.0 as f64;
+    match rate {
+        PushRate::Constant { rate, burst } => {
+            Some(f64::from(*burst) + rate.count as f64 * span_us / rate.per_us as f64)
+        }
+        PushRate::Exponential { max, .. } => Some(1.0 + f64::from(*max) * span_us / 60e6),
+        PushRate::FixedWindow { .. } | PushRate::Variable { .. } | PushRate::Unlimited => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +128,27 @@ mod tests {
         assert_eq!(together(1_000, us(60)), 1_000 - FIRST);
         assert!(together(100_000, us(4_000)) < 10);
         assert!(together(100_000, us(110)) < 250);
+    }
+
+    #[test]
+    fn a_steady_trickle_has_one_thread() {
+        let threads = |campaign: &str, rest: &str| {
+            let text = format!(
+                "format = 1\npackage.version = '2'\n[campaign]\nname = 'x'\n{campaign}
+                [fleet]\ndevices = 9\nversions = {{ '1' = 1.0 }}\n[[fleet.cohort]]\nname = 'a'
+                download.takes = '1 s'\n{rest}"
+            );
+            let loaded = crate::scenario::load_text("x.toml", &text, ".".as_ref(), &[]);
+            threads_that_pay(&loaded.unwrap_or_else(|problems| panic!("{problems}")), 4)
+        };
+        let slow = "rate.constant.rate = '600 /min'";
+        assert_eq!(threads(slow, ""), 1);
+        assert_eq!(threads(slow, "[run]\ntick = '10 s'"), 4);
+        assert_eq!(threads("rate.constant.rate = '60000 /min'", ""), 4);
+        assert_eq!(threads("rate.constant = { rate = '600 /min', burst = 100 }", ""), 4);
+        assert_eq!(threads("rate = 'unlimited'", ""), 4);
+        let storm = "[[outage]]\nname = 'o'\nwhen.scheduled = { at = '1 h', lasts = '1 h' }";
+        assert_eq!(threads(slow, storm), 4);
+        assert_eq!(threads(slow, "[run]\nevery_flip = true"), 4);
     }
 }
