@@ -17,7 +17,11 @@ impl Checker<'_> {
                 self.refuse(&path, "has a package already", help);
             }
             seen.push(&package.module);
-            if package.module != DEFAULT_MODULE && !fleet.modules.contains_key(&package.module) {
+            let known = self.knows(&["fleet.modules"]);
+            if package.module != DEFAULT_MODULE
+                && !fleet.modules.contains_key(&package.module)
+                && known
+            {
                 let help = format!(
                     "say what is installed: fleet.modules.{} = {{ \"1.0\" = 1.0 }}",
                     package.module
@@ -50,7 +54,8 @@ impl Checker<'_> {
         }
         let campaign = &self.scenario.campaign;
         let silent = self.scenario.fleet.cohort.iter().find(|cohort| cohort.poll.is_none());
-        if let (Delivery::Poll, Some(cohort)) = (campaign.delivery, silent) {
+        let known = self.knows(&["campaign.delivery", "campaign.profile", "fleet.cohort"]);
+        if let (Delivery::Poll, Some(cohort), true) = (campaign.delivery, silent, known) {
             let rule = format!("needs `poll` in cohort {:?}", cohort.name);
             let help = "give it for example poll = { every = \"1 h\", jitter = 0.1 }";
             self.refuse(&Path::of("campaign.delivery"), &rule, help);
@@ -60,7 +65,8 @@ impl Checker<'_> {
     fn has_size(&mut self, package: &Path, has: bool) {
         let links = |download: &Download| matches!(download, Download::Link(_));
         let linked = self.scenario.fleet.cohort.iter().find(|cohort| links(&cohort.download));
-        if let (false, Some(cohort)) = (has, linked) {
+        let known = self.knows_at(&package.key("size"));
+        if let (false, Some(cohort), true) = (has, linked, known) {
             let rule = format!("needs a size, because cohort {:?} loads over links", cohort.name);
             self.refuse(package, &rule, "give for example size = \"48 MiB\"");
         }
@@ -74,6 +80,7 @@ impl Checker<'_> {
         }
         let path = Path::of("campaign.dynamic");
         let rule = match () {
+            () if !self.knows(&["campaign.select", "campaign.stages", "campaign.verify"]) => return,
             () if campaign.verify => "cannot verify: who matches later is not known",
             () if campaign.select != Select::All => "takes every matching device, no selection",
             () if campaign.stages != Stages::All => "has no stages: its list has no end",

@@ -156,7 +156,9 @@ impl<U: Unit> Rules<'_, '_, U> {
                 self.checker.refuse(path, "truncates nothing", help);
             }
             (from, Some(to)) if from.unwrap_or(0) >= to => {
-                self.checker.refuse(&path.key("to"), "must be greater than from", "");
+                if self.checker.knows_at(&path.key("from")) {
+                    self.checker.refuse(&path.key("to"), "must be greater than from", "");
+                }
             }
             _ => {}
         }

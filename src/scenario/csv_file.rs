@@ -163,11 +163,7 @@ impl<'a> CsvFile<'a> {
         let text: String = text.chars().take(500).collect();
         let label = Label {
             span: 0..text.len(),
-            source: Arc::new(Source {
-                name: self.name.to_owned(),
-                text,
-                first_line: self.line_of(place),
-            }),
+            source: Arc::new(Source::new(self.name, &text, self.line_of(place))),
             text: String::new(),
         };
         self.problems.push(Problem::new(column.to_owned(), message, help, vec![label]));

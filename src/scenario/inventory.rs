@@ -7,8 +7,9 @@ use csv::ByteRecord;
 use super::Inventory;
 use super::check::VERSIONS_MAX;
 use super::check_law::FASTEST;
+use super::check_rules::zone_remedy;
 use super::csv_file::CsvFile;
-use super::findings::{nearest, suggestion};
+use super::findings::suggestion;
 use super::problem::Problem;
 use super::units::Unit;
 use crate::model::BitRate;
@@ -123,10 +124,7 @@ impl Rows<'_> {
             return *number;
         }
         if jiff::tz::db().get(name).is_err() {
-            let known: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
-            let near = nearest(name, known.iter().map(String::as_str));
-            let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
-            let help = format!("{near}write a name such as Europe/Berlin, or leave it empty");
+            let help = zone_remedy(name, "Europe/Berlin, or leave it empty");
             file.refuse(row, at, "is not an IANA time zone", Some(help));
             return NONE;
         }

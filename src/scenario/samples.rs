@@ -74,7 +74,7 @@ impl Each<'_, '_> {
                 };
                 match read::<U>(&name, &bytes, *between) {
                     Ok(read) => *values = Some(read),
-                    Err(problems) => self.checker.findings.problems.extend(problems),
+                    Err(problems) => self.checker.findings.extend(problems),
                 }
             }
             Law::Mixture(parts) => {
@@ -98,7 +98,7 @@ impl Each<'_, '_> {
     /// A truncation keeps enough of its law.
     fn kept<U: Amount>(&mut self, path: &Path, law: &Law<U>, from: f64, to: f64) {
         // A law that is refused has no distribution function.
-        if !self.checker.findings.problems.is_empty() {
+        if self.checker.findings.has_errors() {
             return;
         }
         let law = law.compiled();

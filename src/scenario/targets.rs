@@ -1,10 +1,22 @@
-//! How many devices a campaign can have.
+//! How many devices a campaign can have, at most and at least.
+
+use std::collections::BTreeMap;
 
 use super::Loaded;
-use super::check::Checker;
-use super::file::Select;
-use super::path::Path;
-use super::rules::Stages;
+use super::file::{DEFAULT_MODULE, Select};
+use crate::model::DeviceId;
+
+/// Devices of one cohort and version that match a campaign, before any selection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Matching<'l> {
+    /// Position in `fleet.cohort`.
+    pub cohort: usize,
+    pub version: &'l str,
+    /// Expected number; exact where nothing is drawn.
+    pub mean: f64,
+    /// Variance of the number.
+    pub variance: f64,
+}
 
 impl Loaded {
     /// Targets if every device matches: an upper bound.
@@ -14,6 +26,39 @@ impl Loaded {
             Some(list) => (list.len() as u64).min(devices),
             None => devices.saturating_sub(self.blacklist.len() as u64),
         };
+        self.selected(matching)
+    }
+
+    /// Targets of which there are at least so many when the campaign starts.
+    pub fn targets_at_least(&self) -> u64 {
+        if let Some(exact) = self.matching_listed() {
+            return self.selected(exact);
+        }
+        let groups = self.matching();
+        let mean: f64 = groups.iter().map(|group| group.mean).sum();
+        let variance: f64 = groups.iter().map(|group| group.variance).sum();
+        let devices = u64::from(self.device_count());
+        // Shares of cohorts are met to within a device of each.
+        let cohorts = self.scenario.fleet.cohort.len() as f64 - 1.0;
+        let certain = |mean: f64, variance: f64| {
+            let sure = mean - 6.0 * libm::sqrt(variance);
+            if mean > devices as f64 - 0.5 { devices } else { (sure - cohorts).max(0.0) as u64 }
+        };
+        let all = certain(mean, variance);
+        let left_out = |kept: usize| devices.saturating_sub(kept as u64);
+        // Those that are left out may all be among those that match.
+        let lists = [self.whitelist.as_ref(), self.select_list.as_ref()];
+        let left_out = lists.into_iter().flatten().map(|list| left_out(list.len())).sum::<u64>();
+        let matching = all.saturating_sub(left_out + self.blacklist.len() as u64);
+        self.selected(matching)
+    }
+
+    /// Whether the devices of the campaign are listed one by one.
+    pub fn is_listed(&self) -> bool {
+        self.whitelist.is_some() || self.select_list.is_some()
+    }
+
+    fn selected(&self, matching: u64) -> u64 {
         match (&self.scenario.campaign.select, &self.select_list) {
             (Select::Percent(p), _) if matching > 0 => {
                 // In thousandths of a percent, the finest that R11 allows.
@@ -28,23 +73,92 @@ impl Loaded {
             (Select::List(_) | Select::ListFile(_), None) => matching,
         }
     }
-}
 
-impl Checker<'_> {
-    /// Where the platform refuses a stage of nobody, so does the check, as far as the size of the
-    /// fleet tells.
-    pub fn stage_of_nobody(&mut self, loaded: &Loaded) {
-        let total = loaded.targets_at_most();
-        let campaign = &self.scenario.campaign;
-        let Some(at) = campaign.stage_of_nobody(total) else { return };
-        let stages = Path::of("campaign.stages");
-        let path = match &campaign.stages {
-            Stages::All => return,
-            Stages::Phases(_) => stages.key("phases").index(at),
-            Stages::Groups(_) => stages.key("groups").key("group").index(at),
+    /// Whether devices that run this version match.
+    fn is_source(&self, version: &str) -> bool {
+        let sources = &self.scenario.campaign.source_versions;
+        let listed = sources.is_empty() || sources.iter().any(|source| source == version);
+        listed && version != self.scenario.package.version
+    }
+
+    /// How many of the listed devices match, where an inventory says what each of them runs.
+    fn matching_listed(&self) -> Option<u64> {
+        let inventory = self.inventory.as_ref()?;
+        if self.scenario.package.module != DEFAULT_MODULE {
+            return None;
+        }
+        let is_source: Vec<bool> =
+            inventory.version_names.iter().map(|version| self.is_source(version)).collect();
+        let matches = |device: &DeviceId| {
+            let at = device.0 as usize;
+            is_source[usize::from(inventory.versions[at])]
+                && self.blacklist.binary_search(device).is_err()
+                && self.whitelist.as_ref().is_none_or(|list| list.binary_search(device).is_ok())
         };
-        let rule = format!("takes none of {total} devices, and is refused by the platform");
-        let help = "raise it; campaign.stage_sizes = \"floor-each\" rounds each stage down";
-        self.refuse(&path.key("percent"), &rule, help);
+        let count = match &self.select_list {
+            Some(list) => list.iter().filter(|device| matches(device)).count(),
+            None => (0..self.device_count()).map(DeviceId).filter(matches).count(),
+        };
+        Some(count as u64)
+    }
+
+    /// Devices that match, by cohort and version.
+    pub fn matching(&self) -> Vec<Matching<'_>> {
+        let fleet = &self.scenario.fleet;
+        let module = &self.scenario.package.module;
+        let mut found = Vec::new();
+        if let (Some(inventory), DEFAULT_MODULE) = (&self.inventory, module.as_str()) {
+            let mut counts: BTreeMap<(u16, u16), u64> = BTreeMap::new();
+            for pair in inventory.cohorts.iter().zip(&inventory.versions) {
+                *counts.entry((*pair.0, *pair.1)).or_default() += 1;
+            }
+            let group = |((cohort, version), count): ((u16, u16), u64)| Matching {
+                cohort: usize::from(cohort),
+                version: &inventory.version_names[usize::from(version)],
+                mean: count as f64,
+                variance: 0.0,
+            };
+            found.extend(counts.into_iter().map(group));
+        } else {
+            for (cohort, own) in fleet.cohort.iter().enumerate() {
+                let devices = self.devices_of(cohort);
+                let versions = match fleet.modules.get(module) {
+                    Some(versions) => versions,
+                    None if own.versions.is_empty() => &fleet.versions,
+                    None => &own.versions,
+                };
+                found.extend(versions.iter().map(|(version, share)| Matching {
+                    cohort,
+                    version,
+                    mean: devices * share,
+                    variance: devices * share * (1.0 - share),
+                }));
+            }
+        }
+        found.retain(|group| self.is_source(group.version));
+        found
+    }
+
+    /// Devices that match at least, by cohort.
+    pub fn matching_by_cohort(&self) -> Vec<u64> {
+        let mut sums = vec![0.0; self.scenario.fleet.cohort.len()];
+        for group in self.matching() {
+            sums[group.cohort] += (group.mean - 6.0 * libm::sqrt(group.variance)).max(0.0);
+        }
+        sums.into_iter().map(|sum| sum as u64).collect()
+    }
+
+    /// Devices of a cohort, as its share has them.
+    fn devices_of(&self, cohort: usize) -> f64 {
+        match &self.inventory {
+            Some(inventory) => {
+                let own = inventory.cohorts.iter().filter(|of| usize::from(**of) == cohort);
+                own.count() as f64
+            }
+            None => {
+                let share = self.scenario.fleet.cohort[cohort].share.unwrap_or(1.0);
+                share * f64::from(self.device_count())
+            }
+        }
     }
 }
