@@ -113,7 +113,9 @@ impl Facts {
             let at = if at.0 >= Time::NEVER.0 { "for ever".to_owned() } else { at.to_string() };
             format!("{at} by {}", bound.by)
         };
-        match self.bounds.split_first() {
+        let telling: Vec<&BoundFacts> =
+            self.bounds.iter().filter(|bound| bound.at_least_s > 0.0).collect();
+        match telling.split_first() {
             None => String::new(),
             Some((first, rest)) => {
                 let rest: String = rest.iter().map(|b| format!("; {}", bound(b))).collect();

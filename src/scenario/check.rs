@@ -104,9 +104,14 @@ impl Checker<'_> {
 
     /// Whether the user wrote the key: it is neither a default nor set by a profile.
     pub fn is_written(&self, path: &Path) -> bool {
+        let rollouts = (0..self.scenario.rollout.len()).map(|at| Path::of("rollout").index(at));
+        let roots = rollouts.chain([Path::root(), self.root.clone()]);
         let (node, there) = self.tree.find(&self.placed(path));
-        let profile = self.tree.find(&self.placed(&Path::of("campaign.profile")));
-        there && !(profile.1 && profile.0.place == node.place)
+        let by_profile = |root: Path| {
+            let (profile, given) = self.tree.find(&root.key("campaign").key("profile"));
+            given && profile.place == node.place
+        };
+        there && !roots.into_iter().any(by_profile)
     }
 
     /// Where in the file a path of the campaign's scenario is.
@@ -142,7 +147,8 @@ impl Checker<'_> {
         }
     }
 
-    fn knows_names(&self) -> bool {
+    /// Whether the names of cohorts are what the user meant.
+    pub fn knows_names(&self) -> bool {
         let cohorts = Path::of("fleet.cohort");
         let names = 0..self.scenario.fleet.cohort.len();
         let mut names = names.map(|index| cohorts.index(index).key("name"));
@@ -171,7 +177,13 @@ impl Checker<'_> {
         }
         if let Some(step) = campaign.step_timeout {
             let path = Path::of("campaign.step_timeout");
-            self.between(&path, step, Span::secs(60), Span(7 * DAY_US));
+            match self.quotas().step_timeout {
+                Some(_) => {
+                    let range = self.quotas().step_timeout;
+                    self.in_range(&path, "a step may take", step, range);
+                }
+                None => self.between(&path, step, Span::secs(60), Span(7 * DAY_US)),
+            }
         }
         match &campaign.select {
             Select::Percent(percent) => self.percent(*percent),

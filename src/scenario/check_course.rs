@@ -20,6 +20,9 @@ impl Checker<'_> {
         if self.knows(&lists) {
             self.stage_of_nobody(loaded);
             self.executed(loaded);
+            if self.knows(&["fleet", "campaign"]) {
+                self.groups_too_great(loaded.targets_at_least());
+            }
         }
         self.phases_end();
         if self.knows(&["campaign.window", "campaign.marks", "run", "campaign.start", "fleet"]) {

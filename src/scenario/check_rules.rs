@@ -43,6 +43,7 @@ impl Checker<'_> {
             self.step(&Path::of("operator").index(index), step);
         }
         self.dynamic();
+        self.platform();
         if campaign.order == Order::Eligible && campaign.offline == OfflineTurn::StoreAndForward {
             let rule = "means nothing where offers are kept for offline devices";
             let help = "use order = \"list\", or offline = \"when-online\"";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::availability::{Follows, Online};
 use super::check::Checker;
+use super::csv_file::Read;
 use super::file::{DEFAULT_MODULE, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
 use super::identity::sha256;
@@ -119,18 +120,28 @@ pub fn bytes_of(
     }
 }
 
+impl Checker<'_> {
+    /// What was read from a CSV file, if it could be; its problems and notes are kept.
+    pub fn read<T>(&mut self, read: Read<T>) -> Option<T> {
+        let (value, found) = match read {
+            Ok((value, notes)) => (Some(value), notes),
+            Err(problems) => (None, problems),
+        };
+        self.findings.extend(found);
+        value
+    }
+}
+
 fn load_inventory(checker: &mut Checker<'_>, base_dir: &FilePath) -> Option<Inventory> {
     let fleet = &checker.scenario.fleet;
     let file = fleet.inventory.as_ref()?;
+    if !checker.knows_names() {
+        return None;
+    }
     let (name, bytes) = bytes_of(checker, base_dir, &Path::of("fleet.inventory"), file)?;
     let cohorts: Vec<&str> = fleet.cohort.iter().map(|c| c.name.as_str()).collect();
-    match inventory::read(&name, &bytes, &cohorts) {
-        Ok(inventory) => Some(inventory),
-        Err(problems) => {
-            checker.findings.extend(problems);
-            None
-        }
-    }
+    let read = inventory::read(&name, &bytes, &cohorts);
+    checker.read(read)
 }
 
 fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<Measured>> {
@@ -142,10 +153,7 @@ fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<M
             let path = Path::of("fleet.cohort").index(index);
             let path = path.key("online").key("measured").key("file");
             if let Some((name, bytes)) = bytes_of(checker, base_dir, &path, file) {
-                match measured::read(&name, &bytes) {
-                    Ok(measured) => one = Some(measured),
-                    Err(problems) => checker.findings.extend(problems),
-                }
+                one = checker.read(measured::read(&name, &bytes));
             }
         }
         all.push(one);
@@ -165,10 +173,7 @@ fn load_traces(
         if let Online::Trace { file, follows } = &cohort.online {
             let path = Path::of("fleet.cohort").index(index).key("online").key("trace");
             if let Some((name, bytes)) = bytes_of(checker, base_dir, &path.key("file"), file) {
-                match traces::read(&name, &bytes) {
-                    Ok(traces) => one = Some(traces),
-                    Err(problems) => checker.findings.extend(problems),
-                }
+                one = checker.read(traces::read(&name, &bytes));
             }
             if let (Some(traces), Follows::Own) = (&mut one, follows) {
                 traces.of = own_traces(checker, &path.key("follows"), traces, index, inventory);

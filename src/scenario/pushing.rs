@@ -130,7 +130,7 @@ mod tests {
         };
         let table =
             PushRate::Variable { table: vec![from(10, 1), from(20, 0), from(50, 2)], burst: 1 };
-        let at = |pushes, start| last(&table, pushes, Time(start * 1_000_000)).0 / 1_000_000;
+        let at = |pushes, start: u64| last(&table, pushes, Time(start * 1_000_000)).0 / 1_000_000;
         assert_eq!((at(1, 0), at(11, 0), at(21, 0), at(21, 60)), (10, 20, 55, 70));
         let ends = PushRate::Variable { table: vec![from(0, 1), from(10, 0)], burst: 1 };
         assert!(last(&ends, 12, Time::ZERO).is_never());
