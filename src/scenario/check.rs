@@ -150,7 +150,8 @@ impl Checker<'_> {
     /// Whether the names of cohorts are what the user meant.
     pub fn knows_names(&self) -> bool {
         let cohorts = Path::of("fleet.cohort");
-        let names = 0..self.scenario.fleet.cohort.len();
+        // One beyond the last may have been meant.
+        let names = 0..=self.scenario.fleet.cohort.len();
         let mut names = names.map(|index| cohorts.index(index).key("name"));
         names.all(|name| self.knows_at(&name))
     }
@@ -293,7 +294,8 @@ impl Checker<'_> {
             }
         }
         let shares: Vec<Option<f64>> = fleet.cohort.iter().map(|cohort| cohort.share).collect();
-        let known = (0..shares.len()).all(|index| self.knows_at(&cohort(index).key("share")));
+        // One beyond the last may have been meant.
+        let known = (0..=shares.len()).all(|index| self.knows_at(&cohort(index).key("share")));
         if shares.len() == 1 && shares[0].is_none() || !known {
             return;
         }
@@ -455,45 +457,6 @@ impl Checker<'_> {
             let least = Span(run.until.0.div_ceil(MOST_POINTS)).exact();
             let rule = format!("makes more than {MOST_POINTS} points up to run.until");
             self.refuse(&path, &rule, &format!("take at least {least}"));
-        }
-    }
-
-    /// Versions named by the campaign must be installed somewhere; `of` tells which a module has.
-    pub fn known_versions<'v>(&mut self, of: impl Fn(&str) -> BTreeSet<&'v str>) {
-        if !self.knows_versions() {
-            return;
-        }
-        let campaign = &self.scenario.campaign;
-        for (at, (path, package)) in packages(self.scenario).enumerate() {
-            let known = of(&package.module);
-            if at == 0 && known.len() > VERSIONS_MAX {
-                let rule = format!("has more than {VERSIONS_MAX} different versions");
-                self.refuse(&Path::of("fleet"), &rule, "");
-            }
-            if at == 0 {
-                let path = Path::of("campaign.source_versions");
-                for (index, version) in campaign.source_versions.iter().enumerate() {
-                    self.known_version(&path.index(index), version, &known);
-                }
-            }
-            for version in package.delta.keys() {
-                self.known_version(&path.key("delta").key(version), version, &known);
-            }
-        }
-    }
-
-    fn knows_versions(&self) -> bool {
-        let cohorts = (0..self.scenario.fleet.cohort.len())
-            .map(|index| Path::of("fleet.cohort").index(index).key("versions"));
-        let all = ["fleet.versions", "fleet.modules", "fleet.inventory", "package.version"];
-        self.knows(&all) && cohorts.into_iter().all(|path| self.knows_at(&path))
-    }
-
-    fn known_version(&mut self, path: &Path, version: &str, known: &BTreeSet<&str>) {
-        if !known.contains(version) {
-            let help = || suggestion(version, known.iter().copied());
-            let rule = format!("no device has version {version:?} installed");
-            self.refuse_with(Level::Error, path, &rule, help);
         }
     }
 }

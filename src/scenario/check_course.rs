@@ -241,7 +241,11 @@ impl Checker<'_> {
     /// Two things that the user wrote contradict each other; that the default of `run.until` is
     /// too short for a campaign is odd only.
     pub fn bounded(&mut self, loaded: &Loaded) {
-        let sound = !self.findings.has_errors() && self.knows(&["run", "campaign", "fleet"]);
+        // What keeps it from coming to an end has been said.
+        let said = ["campaign.marks", "campaign.window", "campaign.stages.phases"];
+        let sound = !self.findings.has_errors()
+            && !self.findings.has_said_of(&said)
+            && self.knows(&["run", "campaign", "fleet"]);
         let Some(bound) = sound.then(|| bounds::all(loaded)).into_iter().flatten().next() else {
             return;
         };

@@ -1,8 +1,12 @@
 //! Rules for campaigns with several packages, and for several campaigns on one fleet.
 
-use super::check::{Checker, packages};
+use std::collections::BTreeSet;
+
+use super::check::{Checker, VERSIONS_MAX, packages};
 use super::file::{DEFAULT_MODULE, Delivery, Download, Select};
+use super::findings::suggestion;
 use super::path::Path;
+use super::problem::Level;
 use super::rules::Stages;
 
 impl Checker<'_> {
@@ -87,5 +91,44 @@ impl Checker<'_> {
             () => return,
         };
         self.refuse(&path, rule, "leave out one of them");
+    }
+
+    /// Versions named by the campaign must be installed somewhere; `of` tells which a module has.
+    pub fn known_versions<'v>(&mut self, of: impl Fn(&str) -> BTreeSet<&'v str>) {
+        if !self.knows_versions() {
+            return;
+        }
+        let campaign = &self.scenario.campaign;
+        for (at, (path, package)) in packages(self.scenario).enumerate() {
+            let known = of(&package.module);
+            if at == 0 && known.len() > VERSIONS_MAX {
+                let rule = format!("has more than {VERSIONS_MAX} different versions");
+                self.refuse(&Path::of("fleet"), &rule, "");
+            }
+            if at == 0 {
+                let path = Path::of("campaign.source_versions");
+                for (index, version) in campaign.source_versions.iter().enumerate() {
+                    self.known_version(&path.index(index), version, &known);
+                }
+            }
+            for version in package.delta.keys() {
+                self.known_version(&path.key("delta").key(version), version, &known);
+            }
+        }
+    }
+
+    fn knows_versions(&self) -> bool {
+        let cohorts = (0..self.scenario.fleet.cohort.len())
+            .map(|index| Path::of("fleet.cohort").index(index).key("versions"));
+        let all = ["fleet.versions", "fleet.modules", "fleet.inventory", "package.version"];
+        self.knows(&all) && cohorts.into_iter().all(|path| self.knows_at(&path))
+    }
+
+    fn known_version(&mut self, path: &Path, version: &str, known: &BTreeSet<&str>) {
+        if !known.contains(version) {
+            let help = || suggestion(version, known.iter().copied());
+            let rule = format!("no device has version {version:?} installed");
+            self.refuse_with(Level::Error, path, &rule, help);
+        }
     }
 }

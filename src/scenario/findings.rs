@@ -161,6 +161,12 @@ impl Findings {
         self.problems.extend(problems);
     }
 
+    /// Whether something was said of one of these keys, or below it.
+    pub fn has_said_of(&self, keys: &[&str]) -> bool {
+        let below = |problem: &Problem| keys.iter().any(|key| problem.path.contains(key));
+        self.problems.iter().any(below)
+    }
+
     /// Whether something was found for which it cannot be run.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.level == Level::Error)

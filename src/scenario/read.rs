@@ -80,7 +80,7 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     overrides::apply(findings, &mut tree);
     profile::apply(&mut tree);
     walk::walk(findings, &mut tree, schema::root(), &Path::root());
-    let plain = tree.plain().expect("the walk lets no number beyond 64 bits pass");
+    let plain = tree.plain().expect("the walk lets no broken number pass");
     match Scenario::deserialize(plain) {
         Ok(scenario) => Some((tree, scenario)),
         // The walk asks for more than serde does, so this is a bug; still it gets a message.

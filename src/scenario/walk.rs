@@ -136,11 +136,15 @@ fn walk_table(
         added.push(key);
     }
     for key in meant.into_iter().chain(added) {
-        if let Some(child) = shape.child(key)
-            && !entries.iter().any(|entry| entry.key == key)
-        {
-            entries.push(stand_in::entry(key, child, &place));
-            findings.stand_in(&path.key(key));
+        let Some(child) = shape.child(key) else { continue };
+        match entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node.value) {
+            // One more entry was meant.
+            Some(Value::List(items)) => findings.stand_in(&path.key(key).index(items.len())),
+            Some(_) => {}
+            None => {
+                entries.push(stand_in::entry(key, child, &place));
+                findings.stand_in(&path.key(key));
+            }
         }
     }
     Ok(())
