@@ -259,8 +259,7 @@ impl Checker<'_> {
         };
         let path = Path::of("run.until");
         let what = format!("{takes} by {}, if every target is updated", bound.by);
-        let help = "raise run.until, or what holds the campaign up; `fleetstorm check` shows all \
-                    bounds of a scenario that fits";
+        let help = "raise run.until, or what holds the campaign up";
         match self.is_written(&path) {
             true => {
                 let rule = format!("is over before the campaign can be: it {what}");

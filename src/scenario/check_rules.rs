@@ -270,7 +270,10 @@ impl Checker<'_> {
 /// What to write instead of a time zone that there is not.
 pub fn zone_remedy(zone: &str, examples: &str) -> String {
     let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-    let near = nearest(zone, known.iter().map(String::as_str));
+    // People write the city alone.
+    let city = |name: &&str| name.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(zone));
+    let names = || known.iter().map(String::as_str);
+    let near = names().find(city).or_else(|| nearest(zone, names()));
     let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
     format!("{near}write a name such as {examples}")
 }

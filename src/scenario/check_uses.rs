@@ -34,7 +34,9 @@ impl Checker<'_> {
                 let help = "set campaign.confirm = true, or leave it out";
                 self.unused(&path.key("confirms"), "no campaign asks users", help);
             }
-            if !local && !has_local_times(cohort) && self.is_written(&path.key("timezone")) {
+            let zone = path.key("timezone");
+            let idle = !local && !has_local_times(cohort) && self.is_written(&zone);
+            if idle && !self.findings.has_said_of(&[&zone.to_string()]) {
                 let rule = "is not used: nothing goes by the clock of its devices";
                 let help = "campaign.window with clock = \"device\" does, and online.nightly";
                 self.warn(&path.key("timezone"), rule, help);

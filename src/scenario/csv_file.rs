@@ -114,10 +114,11 @@ impl<'a> CsvFile<'a> {
         if found.is_none() && !self.header.is_empty() {
             let near = nearest(name, self.ignored().map(|(_, column)| column));
             let at = near.and_then(|near| self.column(near));
-            let instead = at.map_or(String::new(), |at| {
+            let instead = at.map_or("rename the column that holds it, or add one; ".into(), |at| {
                 format!("is it {}? write `{name}`; ", shown(self.written[at].as_bytes()))
             });
-            let help = format!("{instead}the header is: {}", self.written.join(","));
+            let header = self.written.join(&char::from(self.separator).to_string());
+            let help = format!("{instead}the header is: {header}");
             let message = format!("{name}: the column is missing");
             self.refuse_at(0, at, name, message, Some(help));
         }

@@ -131,7 +131,11 @@ fn walk_table(
     for key in missing.filter(|key| !entries.iter().any(|entry| entry.key == **key)) {
         let rule = format!("{} is missing", path.key(key));
         let meaning = shape.child(key).and_then(|s| s["description"].as_str());
-        let help = meaning.map(|meaning| format!("`{key}`: {meaning}"));
+        let section = match shape.child(key).map(Shape::of) {
+            Some(Shape::Table(_)) => format!("begin it with a line [{}]; ", path.key(key)),
+            _ => String::new(),
+        };
+        let help = meaning.map(|meaning| format!("{section}`{key}`: {meaning}"));
         findings.at(&place, &path.key(key), rule, help);
         added.push(key);
     }
@@ -183,7 +187,9 @@ fn walk_choice(
             }
             let known = choice.words.iter().copied().chain(variants());
             let mut help = suggestion(word, distinct(known));
-            if let (Some(help), Some(variant)) = (&mut help, variants().next()) {
+            if let Some(key) = choice.variants.iter().find_map(|one| key_for(word, one)) {
+                help = Some(format!("write {path}.{key} = \"{word}\""));
+            } else if let (Some(help), Some(variant)) = (&mut help, variants().next()) {
                 help.push_str(&format!(
                     "; a value goes under one of the keys: {path}.{variant} = …"
                 ));
@@ -221,6 +227,27 @@ fn walk_choice(
                 wrong_type(findings, node, path, "one of the known words", help)
             }
         },
+    }
+}
+
+/// The key of a variant under which a quantity would do.
+fn key_for(text: &str, (name, schema): &(&str, &Schema)) -> Option<String> {
+    let is_taken = |schema: &Schema| match Shape::of(schema) {
+        Shape::Text { format, .. } => {
+            format.and_then(unit_of).is_some_and(|unit| (unit.check)(text).is_ok())
+        }
+        _ => false,
+    };
+    match Shape::of(schema) {
+        Shape::Choice(Choice { plain: Some(plain), .. }) => {
+            is_taken(plain).then(|| (*name).to_owned())
+        }
+        Shape::Table(table) => {
+            let mut required = table.required.iter();
+            let key = required.find(|key| table.child(key).is_some_and(is_taken))?;
+            Some(format!("{name}.{key}"))
+        }
+        _ => is_taken(schema).then(|| (*name).to_owned()),
     }
 }
 
@@ -311,6 +338,17 @@ fn unit_of(format: &str) -> Option<UnitRules> {
     }
 }
 
+/// The number in a text, if there is one: `"40 %"` stands for 0.4.
+fn number_in(value: &Value) -> Option<String> {
+    let Value::Text(text) = value else { return None };
+    let (digits, whole) = match text.trim().strip_suffix('%') {
+        Some(digits) => (digits, 100.0),
+        None => (text.as_str(), 1.0),
+    };
+    let number: f64 = digits.trim().parse().ok()?;
+    Some(format!("write {}, without quotes", number / whole))
+}
+
 fn walk_whole(
     findings: &mut Findings,
     node: &Node,
@@ -327,7 +365,7 @@ fn walk_whole(
             };
             refuse(findings, node, path, &rule, None)
         }
-        _ => wrong_type(findings, node, path, "a whole number", None),
+        _ => wrong_type(findings, node, path, "a whole number", number_in(&node.value)),
     }
 }
 
@@ -342,7 +380,7 @@ fn walk_real(
         Value::Whole(whole) => whole as f64,
         Value::Real(real) => real,
         Value::Broken(_) => f64::INFINITY,
-        _ => return wrong_type(findings, node, path, "a number", None),
+        _ => return wrong_type(findings, node, path, "a number", number_in(&node.value)),
     };
     if !value.is_finite() {
         refuse(findings, node, path, "must be a finite number", None)

@@ -102,3 +102,31 @@ fn stand_ins_can_be_read_whatever_was_refused() {
         }
     }
 }
+
+#[test]
+fn what_newcomers_write_is_answered_with_what_to_write() {
+    check(&[
+        ("share = 0.65", "share = \"65 %\"", &["write 0.65, without quotes"]),
+        (
+            "rate.constant.rate = \"1000 /min\"",
+            "rate = \"1000 /min\"",
+            &["campaign.rate = \"1000 /min\"", "write campaign.rate.constant.rate = \"1000 /min\""],
+        ),
+        ("download.takes = \"45 s\"", "download = \"45 s\"", &["download.takes = \"45 s\""]),
+        (
+            "until = \"14 d\"",
+            "date = \"2027-03-01\"",
+            &["a time of day in UTC", "write for example \"2027-03-01T00:00:00Z\""],
+        ),
+        (
+            "online.always = {}",
+            "timezone = \"berlin\"",
+            &["did you mean `Europe/Berlin`?", "1 problem"],
+        ),
+        (
+            "[package]\nversion = \"4.2.0\"\nsize = \"48 MiB\"\ndelta = { \"4.1.3\" = \"6 MiB\" }",
+            "",
+            &["package is missing", "begin it with a line [package]", "1 problem"],
+        ),
+    ]);
+}
