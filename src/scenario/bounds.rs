@@ -9,6 +9,7 @@ use super::Loaded;
 use super::file::{Delivery, Download, Package};
 use super::pushing;
 use super::rules::{Act, Dynamic, Joiners, Stages};
+use super::targets::sum_over;
 use crate::model::{BitRate, Span, Time};
 
 /// The earliest instant at which something allows the campaign to be through.
@@ -19,6 +20,9 @@ pub struct Bound {
     /// Since the run began.
     pub at: Time,
 }
+
+/// A bound of one package of a campaign.
+type OfPart = fn(&Loaded) -> Option<Time>;
 
 /// All bounds there are, the greatest first.
 ///
@@ -32,7 +36,7 @@ pub fn all(loaded: &Loaded) -> Vec<Bound> {
             1 => String::new(),
             _ => format!(" of {:?}", parts[0].scenario.campaign.name),
         };
-        let of_pushes: [(&str, fn(&Loaded) -> Option<Time>); 5] = [
+        let of_pushes: [(&str, OfPart); 5] = [
             ("rate", rate),
             ("marks", marks),
             ("windows", windows),
@@ -191,7 +195,6 @@ fn bytes(part: &Loaded, carries: impl Fn(usize) -> bool) -> f64 {
     let size = |version: &str| size_of(package, version) as f64;
     let matching = part.matching();
     let all: f64 = matching.iter().map(|group| group.mean).sum();
-    let own = matching.iter().filter(|group| counts(group.cohort));
     if all <= 0.0 {
         return 0.0;
     }
@@ -203,8 +206,9 @@ fn bytes(part: &Loaded, carries: impl Fn(usize) -> bool) -> f64 {
         });
         return part.targets_at_least() as f64 * any.fold(f64::INFINITY, f64::min);
     }
-    let mean: f64 = own.clone().map(|group| group.mean * size(group.version)).sum();
-    let spread: f64 = own.map(|group| group.variance * size(group.version).powi(2)).sum();
+    let own = (0..cohorts.len()).filter(|cohort| counts(*cohort));
+    let sums = own.map(|cohort| sum_over(&matching, cohort, size));
+    let (mean, spread) = sums.fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
     let selected = part.targets_at_least() as f64 / all;
     selected.min(1.0) * (mean - 6.0 * libm::sqrt(spread)).max(0.0)
 }

@@ -14,8 +14,31 @@ pub struct Matching<'l> {
     pub version: &'l str,
     /// Expected number; exact where nothing is drawn.
     pub mean: f64,
-    /// Variance of the number.
-    pub variance: f64,
+    /// Devices each of which draws whether it is one of these; 0 where nothing is drawn.
+    pub drawn: f64,
+}
+
+/// Mean and variance of a sum over the matching devices of one cohort, each of which counts by its
+/// version.
+///
+/// # Model
+/// Of `n` devices each draws version `v` with probability `p_v`, for which it counts `s_v`:
+/// variance `n (Σ p s² - (Σ p s)²)`.
+pub fn sum_over(
+    groups: &[Matching<'_>],
+    cohort: usize,
+    counts: impl Fn(&str) -> f64,
+) -> (f64, f64) {
+    let own = || groups.iter().filter(|group| group.cohort == cohort);
+    let mean = own().map(|group| group.mean * counts(group.version)).sum();
+    let drawn = own().map(|group| group.drawn).fold(0.0, f64::max);
+    if drawn <= 0.0 {
+        return (mean, 0.0);
+    }
+    let moment = |power: i32| -> f64 {
+        own().map(|group| group.mean / drawn * counts(group.version).powi(power)).sum()
+    };
+    (mean, drawn * (moment(2) - moment(1).powi(2)).max(0.0))
 }
 
 impl Loaded {
@@ -35,8 +58,8 @@ impl Loaded {
             return self.selected(exact);
         }
         let groups = self.matching();
-        let mean: f64 = groups.iter().map(|group| group.mean).sum();
-        let variance: f64 = groups.iter().map(|group| group.variance).sum();
+        let sums = (0..self.scenario.fleet.cohort.len()).map(|at| sum_over(&groups, at, |_| 1.0));
+        let (mean, variance) = sums.fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         let devices = u64::from(self.device_count());
         // Shares of cohorts are met to within a device of each.
         let cohorts = self.scenario.fleet.cohort.len() as f64 - 1.0;
@@ -116,7 +139,7 @@ impl Loaded {
                 cohort: usize::from(cohort),
                 version: &inventory.version_names[usize::from(version)],
                 mean: count as f64,
-                variance: 0.0,
+                drawn: 0.0,
             };
             found.extend(counts.into_iter().map(group));
         } else {
@@ -131,7 +154,7 @@ impl Loaded {
                     cohort,
                     version,
                     mean: devices * share,
-                    variance: devices * share * (1.0 - share),
+                    drawn: devices,
                 }));
             }
         }
@@ -141,11 +164,12 @@ impl Loaded {
 
     /// Devices that match at least, by cohort.
     pub fn matching_by_cohort(&self) -> Vec<u64> {
-        let mut sums = vec![0.0; self.scenario.fleet.cohort.len()];
-        for group in self.matching() {
-            sums[group.cohort] += (group.mean - 6.0 * libm::sqrt(group.variance)).max(0.0);
-        }
-        sums.into_iter().map(|sum| sum as u64).collect()
+        let groups = self.matching();
+        let certain = |cohort| {
+            let (mean, variance) = sum_over(&groups, cohort, |_| 1.0);
+            (mean - 6.0 * libm::sqrt(variance)).max(0.0) as u64
+        };
+        (0..self.scenario.fleet.cohort.len()).map(certain).collect()
     }
 
     /// Devices of a cohort, as its share has them.
