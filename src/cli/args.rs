@@ -157,8 +157,9 @@ pub struct Run {
 
 /// Check scenarios without running them; all mistakes are shown at once.
 ///
-/// Prints for each valid file what it amounts to: devices, cohorts, targets, rate, and how long
-/// the pushes alone take at least.
+/// Prints for each file that can be run what it amounts to: devices, cohorts, targets, rate, and
+/// how long the campaign takes at least, and why. What can be run but cannot come about, such as a
+/// step after the run's end, is an error here, and a warning to `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -167,7 +168,7 @@ Examples:
   fleetstorm check scenarios/*.toml --format github
   fleetstorm check --explain campaign.rate
 
-Exit code 3 if any file is invalid.")]
+Exit code 3 if any file is invalid, 1 if any cannot be read.")]
 pub struct Check {
     /// The scenario files.
     #[arg(required_unless_present = "explain")]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Exit;
 use super::args::{Check, Format};
 use super::facts::Facts;
-use super::stages;
+use super::load;
 use super::terminal::{Terminal, Tone};
 use crate::scenario::{self, Loaded, Problems};
 
@@ -17,14 +17,11 @@ pub fn check(arguments: &Check, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Some(key) = &arguments.explain {
         return explain(key, terminal);
     }
-    arguments.files.iter().try_for_each(|file| super::run::readable(file))?;
-    let checked: Vec<(&Path, Result<Loaded, Problems>)> = arguments
+    let missing = arguments.files.iter().any(|file| load::readable(file).is_err());
+    let checked: Vec<Checked<'_>> = arguments
         .files
         .iter()
-        .map(|file| {
-            let loaded = scenario::load(file, &arguments.set);
-            (file.as_path(), loaded.and_then(|loaded| stages::checked(file, loaded)))
-        })
+        .map(|file| (file.as_path(), load::load(file, &arguments.set)))
         .collect();
     if arguments.resolved {
         resolved(&checked, terminal)?;
@@ -38,8 +35,28 @@ pub fn check(arguments: &Check, terminal: &Terminal) -> anyhow::Result<Exit> {
             Format::Github => terminal.print(&github(&checked))?,
         }
     }
-    let valid = checked.iter().all(|(_, result)| result.is_ok());
-    Ok(if valid { Exit::Ok } else { Exit::Invalid })
+    // A file that is not there hides none of the others, but there is no verdict on it.
+    Ok(match () {
+        () if missing => Exit::Failed,
+        () if checked.iter().all(|(_, result)| is_valid(result)) => Exit::Ok,
+        () => Exit::Invalid,
+    })
+}
+
+/// A file and what became of it.
+type Checked<'f> = (&'f Path, Result<Loaded, Problems>);
+
+/// What was found in a file, errors or not.
+fn found(result: &Result<Loaded, Problems>) -> Option<&Problems> {
+    match result {
+        Ok(loaded) => loaded.remarks.as_deref(),
+        Err(problems) => Some(problems),
+    }
+}
+
+/// Whether it can be run, and to an end.
+fn is_valid(result: &Result<Loaded, Problems>) -> bool {
+    result.is_ok() && found(result).is_none_or(|found| !found.has_errors())
 }
 
 fn explain(key: &str, terminal: &Terminal) -> anyhow::Result<Exit> {
@@ -56,40 +73,38 @@ fn explain(key: &str, terminal: &Terminal) -> anyhow::Result<Exit> {
     }
 }
 
-fn resolved(
-    checked: &[(&Path, Result<Loaded, Problems>)],
-    terminal: &Terminal,
-) -> anyhow::Result<()> {
+fn resolved(checked: &[Checked<'_>], terminal: &Terminal) -> anyhow::Result<()> {
     for (file, result) in checked {
-        match result {
-            Ok(loaded) => {
-                // One file alone stays a valid scenario that can be piped on.
-                let text = scenario::resolved(&loaded.scenario);
-                terminal.print(&format!("# {}\n{text}", file.display()))?;
-            }
-            Err(problems) => terminal.problems(problems),
+        if let Some(problems) = found(result) {
+            terminal.problems(problems);
+        }
+        if let Ok(loaded) = result {
+            // One file alone stays a valid scenario that can be piped on.
+            let text = scenario::resolved(&loaded.scenario);
+            terminal.print(&format!("# {}\n{text}", file.display()))?;
         }
     }
     Ok(())
 }
 
-fn human(checked: &[(&Path, Result<Loaded, Problems>)], terminal: &Terminal) -> anyhow::Result<()> {
+fn human(checked: &[Checked<'_>], terminal: &Terminal) -> anyhow::Result<()> {
     for (file, result) in checked {
-        match result {
-            Ok(loaded) => {
-                let ok = terminal.toned("OK", Tone::Good);
-                let facts = Facts::of(loaded).text();
-                terminal.print(&format!("{}: {ok}\n{facts}", file.display()))?;
-            }
-            Err(problems) => {
-                terminal.problems(problems);
-                let count = problems.iter().count();
-                let plural = if count == 1 { "" } else { "s" };
-                let invalid = terminal.toned("INVALID", Tone::Bad);
-                terminal
-                    .print(&format!("{}: {invalid}, {count} problem{plural}\n", file.display()))?;
-            }
+        let found = found(result);
+        if let Some(problems) = found {
+            terminal.problems(problems);
         }
+        let facts = result.as_ref().map_or(String::new(), |loaded| Facts::of(loaded).text());
+        let verdict = match (is_valid(result), found) {
+            (true, None) => terminal.toned("OK", Tone::Good),
+            (true, Some(found)) => {
+                format!("{}, {}", terminal.toned("OK", Tone::Warning), found.tally())
+            }
+            (false, found) => {
+                let tally = found.map(Problems::tally).unwrap_or_default();
+                format!("{}, {tally}", terminal.toned("INVALID", Tone::Bad))
+            }
+        };
+        terminal.print(&format!("{}: {verdict}\n{facts}", file.display()))?;
     }
     Ok(())
 }
@@ -99,14 +114,19 @@ fn human(checked: &[(&Path, Result<Loaded, Problems>)], terminal: &Terminal) -> 
 struct Report {
     file: String,
     valid: bool,
-    /// Null if the file is invalid.
+    /// Null if the file cannot be run.
     facts: Option<Facts>,
+    /// Errors, warnings and notes.
     problems: Vec<Finding>,
+    /// How many more there are, which are only counted.
+    problems_unshown: usize,
 }
 
 /// One problem, as programs want it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Finding {
+    /// error, warning or note.
+    level: &'static str,
     /// The key, as in `campaign.rate`.
     key: String,
     file: String,
@@ -121,9 +141,10 @@ impl Report {
     fn of(file: &Path, result: &Result<Loaded, Problems>) -> Report {
         Report {
             file: file.display().to_string(),
-            valid: result.is_ok(),
+            valid: is_valid(result),
             facts: result.as_ref().ok().map(Facts::of),
-            problems: result.as_ref().err().map(findings).unwrap_or_default(),
+            problems: found(result).map(findings).unwrap_or_default(),
+            problems_unshown: found(result).map_or(0, Problems::unshown),
         }
     }
 }
@@ -132,6 +153,7 @@ fn findings(problems: &Problems) -> Vec<Finding> {
     problems
         .iter()
         .map(|problem| Finding {
+            level: problem.level.name(),
             key: problem.path.clone(),
             file: problem.file.clone(),
             line: problem.line,
@@ -142,10 +164,19 @@ fn findings(problems: &Problems) -> Vec<Finding> {
         .collect()
 }
 
-/// One workflow command per problem.
-fn github(checked: &[(&Path, Result<Loaded, Problems>)]) -> String {
-    let problems = checked.iter().filter_map(|(_, result)| result.as_ref().err());
-    problems.flat_map(findings).map(|finding| annotation(&finding)).collect()
+/// One workflow command per problem, and one for those that are only counted.
+fn github(checked: &[Checked<'_>]) -> String {
+    let mut text = String::new();
+    for (file, result) in checked {
+        let Some(problems) = found(result) else { continue };
+        text.extend(findings(problems).iter().map(annotation));
+        if problems.unshown() > 0 {
+            let file = property(&file.display().to_string());
+            let rest = problems.unshown();
+            text += &format!("::error file={file},title=fleetstorm::and {rest} more problems\n");
+        }
+    }
+    text
 }
 
 fn annotation(finding: &Finding) -> String {
@@ -153,7 +184,7 @@ fn annotation(finding: &Finding) -> String {
     if let Some(help) = &finding.help {
         let _ = write!(message, "\nhelp: {help}");
     }
-    let file = escaped(&finding.file).replace(':', "%3A").replace(',', "%2C");
+    let file = property(&finding.file);
     let place = match finding.line {
         // There is nothing to open at the flag.
         _ if finding.file == "--set" => String::new(),
@@ -161,7 +192,13 @@ fn annotation(finding: &Finding) -> String {
         0 => format!("file={file},"),
         line => format!("file={file},line={line},col={},", finding.column),
     };
-    format!("::error {place}title=fleetstorm::{}\n", escaped(&message))
+    let command = if finding.level == "note" { "notice" } else { finding.level };
+    format!("::{command} {place}title=fleetstorm::{}\n", escaped(&message))
+}
+
+/// A property of a workflow command.
+fn property(text: &str) -> String {
+    escaped(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// As GitHub's workflow commands want it.
@@ -176,6 +213,7 @@ mod tests {
     #[test]
     fn an_annotation_is_one_line_whatever_is_in_it() {
         let finding = Finding {
+            level: "error",
             key: "fleet.cohort".into(),
             file: "a,b.toml".into(),
             line: 3,
@@ -188,6 +226,9 @@ mod tests {
             "::error file=a%2Cb.toml,line=3,col=9,title=fleetstorm::fleet.cohort: shares add up \
              to 95 %25%0Ahelp: shares must add up to 1\n"
         );
+        let warning = Finding { level: "warning", file: "--set".into(), help: None, ..finding };
+        let expected = "::warning title=fleetstorm::fleet.cohort: shares add up to 95 %25\n";
+        assert_eq!(annotation(&warning), expected);
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use serde::Serialize;
 
 use super::stages::{self, StageFacts};
-use crate::model::{EventRate, Span};
+use crate::model::{EventRate, Span, Time};
 use crate::report::human::{counted, thousands};
-use crate::scenario::Loaded;
 use crate::scenario::file::{DEFAULT_MODULE, PushRate, Scenario, Select};
-use crate::scenario::rules::RateFrom;
+use crate::scenario::{Loaded, bounds};
 
 /// A few resolved facts about a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,13 +23,27 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageFacts>,
     pub rate: String,
-    /// What it takes at least to push so many targets at that rate, in seconds.
-    pub pushes_take_s: f64,
+    /// When it can be through at the earliest, if every target is updated, in seconds since the
+    /// run began: the greatest of `bounds`.
+    pub at_least_s: f64,
+    /// What holds it up so long; null if nothing does.
+    pub bound_by: Option<String>,
+    /// All bounds, the greatest first.
+    pub bounds: Vec<BoundFacts>,
     pub seed: u64,
     pub until_s: f64,
     /// Further packages and campaigns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+}
+
+/// The earliest instant at which one thing allows the campaign to be through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BoundFacts {
+    /// rate, marks, windows, phases, polls, workers, egress, or link "NAME".
+    pub by: String,
+    /// Since the run began.
+    pub at_least_s: f64,
 }
 
 /// One cohort and its size.
@@ -46,6 +59,9 @@ impl Facts {
         let campaign = &scenario.campaign;
         let devices = u64::from(loaded.device_count());
         let targets = loaded.targets_at_most();
+        let bounds = bounds::all(loaded).into_iter();
+        let bounds = bounds.map(|b| BoundFacts { by: b.by, at_least_s: b.at.as_secs_f64() });
+        let bounds: Vec<BoundFacts> = bounds.collect();
         Facts {
             campaign: campaign.name.clone(),
             target_version: scenario.package.version.clone(),
@@ -55,7 +71,9 @@ impl Facts {
             targets_at_most: targets,
             stages: stages::facts(loaded),
             rate: rate(&campaign.rate),
-            pushes_take_s: pushes_take(&campaign.rate, targets).as_secs_f64(),
+            at_least_s: bounds.first().map_or(0.0, |greatest| greatest.at_least_s),
+            bound_by: bounds.first().map(|greatest| greatest.by.clone()),
+            bounds,
             seed: scenario.run.seed,
             until_s: scenario.run.until.as_secs_f64(),
             also: loaded.parts()[1..].iter().map(|part| also(part)).collect(),
@@ -69,7 +87,7 @@ impl Facts {
         let also: String = self.also.iter().map(|one| format!("  also      {one}\n")).collect();
         format!(
             "  campaign  {} -> {}\n  devices   {} in {}: {}\n  targets   {}, at most {}\n{}  \
-             rate      {}; all pushes take at least {}\n  run       seed {}, until {}\n{also}",
+             rate      {}\n{}  run       seed {}, until {}\n{also}",
             self.campaign,
             self.target_version,
             thousands(self.devices),
@@ -79,10 +97,30 @@ impl Facts {
             counted(self.targets_at_most, "device"),
             stages::text(&self.stages),
             self.rate,
-            Span::from_secs_f64(self.pushes_take_s),
+            self.takes(),
             self.seed,
             Span::from_secs_f64(self.until_s),
         )
+    }
+}
+
+impl Facts {
+    /// `at least  2 h 59 min by egress, if every target is updated; 1 h 40 min by rate`.
+    fn takes(&self) -> String {
+        let bound = |bound: &BoundFacts| {
+            let at = Span::from_secs_f64(bound.at_least_s);
+            let at = if at.0 >= Time::NEVER.0 { "for ever".to_owned() } else { at.to_string() };
+            format!("{at} by {}", bound.by)
+        };
+        let telling: Vec<&BoundFacts> =
+            self.bounds.iter().filter(|bound| bound.at_least_s > 0.0).collect();
+        match telling.split_first() {
+            None => String::new(),
+            Some((first, rest)) => {
+                let rest: String = rest.iter().map(|b| format!("; {}", bound(b))).collect();
+                format!("  at least  {}, if every target is updated{rest}\n", bound(first))
+            }
+        }
     }
 }
 
@@ -149,71 +187,9 @@ fn per(rate: &EventRate) -> String {
     format!("{} /{unit}", thousands(rate.count))
 }
 
-/// From the first push to the last, if nothing but the rate holds them up.
-fn pushes_take(rate: &PushRate, targets: u64) -> Span {
-    match rate {
-        PushRate::Constant { rate, burst } => {
-            let waiting = u128::from(targets.saturating_sub(u64::from(*burst)));
-            let us = waiting * u128::from(rate.per_us) / u128::from(rate.count.max(1));
-            Span(u64::try_from(us).unwrap_or(u64::MAX))
-        }
-        PushRate::FixedWindow { pushes, window } => {
-            let windows = targets.div_ceil(u64::from(*pushes).max(1)).saturating_sub(1);
-            Span(window.0.saturating_mul(windows))
-        }
-        PushRate::Variable { table, .. } => table_takes(table, targets),
-        PushRate::Exponential { base, factor, every, max, .. } => {
-            let (mut left, mut rate, mut minutes) = (targets as f64, f64::from(*base), 0.0);
-            let (every, max) = (f64::from(*every), f64::from(*max));
-            while left > every && rate < max {
-                minutes += every / rate;
-                left -= every;
-                rate = (rate * factor).min(max);
-            }
-            Span::from_secs_f64((minutes + left / rate) * 60.0)
-        }
-        PushRate::Unlimited => Span::ZERO,
-    }
-}
-
-fn table_takes(table: &[RateFrom], targets: u64) -> Span {
-    let mut left = targets as f64;
-    for (at, entry) in table.iter().enumerate() {
-        let per_us = entry.rate.map_or(0.0, |rate| rate.count as f64 / rate.per_us as f64);
-        let end = table.get(at + 1).map_or(f64::INFINITY, |next| next.at.0 as f64);
-        let pushes = if per_us > 0.0 { per_us * (end - entry.at.0 as f64) } else { 0.0 };
-        if pushes >= left {
-            return Span::from_micros_f64(entry.at.0 as f64 + left / per_us);
-        }
-        left -= pushes;
-    }
-    Span(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pushes_take_what_the_rate_allows() {
-        let constant = |count, burst| PushRate::Constant {
-            rate: EventRate { count, per_us: 60_000_000 },
-            burst,
-        };
-        let window = PushRate::FixedWindow { pushes: 100, window: Span::secs(60) };
-        for (rate, targets, seconds) in [
-            (&constant(60, 1), 61, 60),
-            (&constant(60, 1), 1, 0),
-            (&constant(60, 1), 0, 0),
-            (&constant(60, 10), 70, 60),
-            (&window, 100, 0),
-            (&window, 101, 60),
-            (&window, 0, 0),
-            (&PushRate::Unlimited, 1_000_000, 0),
-        ] {
-            assert_eq!(pushes_take(rate, targets), Span::secs(seconds), "{rate:?} {targets}");
-        }
-    }
 
     #[test]
     fn rates_read_as_written() {

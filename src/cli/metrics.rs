@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::args::{Metrics, Table};
-use super::run::readable;
+use super::load::readable;
 use super::terminal::Terminal;
 use crate::metric::{self, Label, Metric};
 use crate::report::human::wrapped;

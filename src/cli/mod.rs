@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod facts;
+mod load;
 mod metrics;
 mod new;
 mod progress;

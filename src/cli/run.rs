@@ -6,9 +6,9 @@ use anyhow::Context;
 
 use super::Exit;
 use super::args::Run;
+use super::load;
 use super::progress::Meter;
 use super::signal;
-use super::stages;
 use super::terminal::{Terminal, Tone};
 use crate::live;
 use crate::model::DeviceId;
@@ -20,18 +20,17 @@ use crate::scenario::{self, Loaded};
 use crate::sim::outcome::{Ended, Outcome};
 use crate::sim::{self, Options};
 
-/// A file that cannot be read is the world's fault, not the scenario's.
-pub fn readable(file: &std::path::Path) -> anyhow::Result<()> {
-    std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    Ok(())
-}
-
 /// Runs the scenario; the summary is printed even if the results cannot be written.
 pub fn run(arguments: &Run, terminal: &Terminal) -> anyhow::Result<Exit> {
-    readable(&arguments.file)?;
-    let loaded = scenario::load(&arguments.file, &assignments(arguments));
-    let loaded = match loaded.and_then(|loaded| stages::checked(&arguments.file, loaded)) {
-        Ok(loaded) => loaded,
+    load::readable(&arguments.file)?;
+    let loaded = match load::load(&arguments.file, &assignments(arguments)) {
+        Ok(loaded) => {
+            // What is moot does not keep anyone from trying; notes are for whoever checks.
+            if let Some(remarks) = loaded.remarks.as_ref().and_then(|all| all.as_warnings()) {
+                terminal.warnings(&remarks);
+            }
+            loaded
+        }
         Err(problems) => {
             terminal.problems(&problems);
             return Ok(Exit::Invalid);

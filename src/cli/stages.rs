@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::report::human::thousands;
+use crate::scenario::file::Campaign;
 use crate::scenario::rules::StageSizes;
 use crate::scenario::{Loaded, Problem, Problems};
 use crate::sim;
@@ -51,20 +52,21 @@ pub fn text(stages: &[StageFacts]) -> String {
 /// The stages of nobody.
 pub fn checked(file: &Path, loaded: Loaded) -> Result<Loaded, Problems> {
     let campaigns = loaded.campaigns();
-    let refuses = |name: &str| {
-        let mut campaigns = campaigns.iter().map(|parts| &parts[0].scenario.campaign);
-        campaigns.any(|c| c.name == name && c.stage_sizes == StageSizes::FloorEach)
-    };
-    if !campaigns.iter().any(|parts| refuses(&parts[0].scenario.campaign.name)) {
+    let campaigns = campaigns.iter().map(|parts| &parts[0].scenario.campaign);
+    let refusing = campaigns.filter(|campaign| campaign.stage_sizes == StageSizes::FloorEach);
+    let refusing: Vec<&Campaign> = refusing.collect();
+    if refusing.is_empty() {
         return Ok(loaded);
     }
     let mut problems = Vec::new();
-    for StageFacts { campaign, sizes } in facts(&loaded).iter().filter(|f| refuses(&f.campaign)) {
-        let empty = (1..).zip(sizes).filter(|(_, size)| **size == 0);
-        for (at, _) in empty {
-            let total = thousands(sizes.iter().sum());
+    for StageFacts { campaign: name, sizes } in facts(&loaded) {
+        let Some(campaign) = refusing.iter().find(|campaign| campaign.name == name) else {
+            continue;
+        };
+        for at in campaign.stages_of_nobody(&sizes) {
+            let (stage, total) = (at + 1, thousands(sizes.iter().sum()));
             let message = format!(
-                "campaign.stages: stage {at} of {campaign:?} takes none of {total} matching \
+                "campaign.stages: stage {stage} of {name:?} takes none of {total} matching \
                  devices, and is refused by the platform"
             );
             let help = "raise its percentage; `stage_sizes` says how it is rounded".to_owned();

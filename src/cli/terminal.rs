@@ -89,6 +89,13 @@ impl Terminal {
         let _ = writeln!(io::stderr(), "{}", text.trim_end());
     }
 
+    /// Writes what is odd in a scenario to stderr, unless it is to be quiet.
+    pub fn warnings(&self, problems: &Problems) {
+        if !self.quiet {
+            self.problems(problems);
+        }
+    }
+
     /// Colours a text for stdout, where that is wanted.
     pub fn toned(&self, text: &str, tone: Tone) -> String {
         paint(text, tone, self.colour_out)

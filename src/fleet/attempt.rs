@@ -111,6 +111,10 @@ pub struct Downloads {
     pub link_bps: Vec<u64>,
 }
 
+/// No device loads faster, whatever the law of its link says: 69 Gbit/s, so that sums over all the
+/// devices that fit into memory stay within 63 bits.
+const FASTEST_BPS: f64 = (1u64 << 36) as f64;
+
 impl Downloads {
     /// What is loaded from the version, in whole bytes; 0 where no size is known.
     #[inline(always)]
@@ -481,10 +485,11 @@ impl Luck<'_> {
     #[inline(always)]
     fn own_bps(&self, law: &Law) -> f64 {
         let own = self.downloads.link_bps.get(self.device.0 as usize);
-        match own.copied().unwrap_or(0) {
+        let bps = match own.copied().unwrap_or(0) {
             0 => law.sample(&mut self.streams.stream(self.device, Purpose::Link, 0)),
             own => own as f64,
-        }
+        };
+        bps.min(FASTEST_BPS)
     }
 
     #[inline(always)]

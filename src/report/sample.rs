@@ -24,6 +24,7 @@ pub fn loaded() -> Loaded {
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
+        remarks: None,
         modules: Vec::new(),
         rollouts: Vec::new(),
     }

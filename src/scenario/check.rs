@@ -6,11 +6,12 @@ use super::check_law::{self, Demand};
 use super::file::{Cohort, Delivery, Download, Package, Scenario, Select};
 use super::findings::{Findings, suggestion};
 use super::path::{Path, Step};
+use super::problem::Level;
 use super::tree::Node;
 use crate::model::{Bytes, Span};
 
 /// Dates that a run may have, in seconds since 1970: windows look a day beyond both ends.
-const CALENDAR: std::ops::Range<i64> = 86_400..253_370_678_400;
+pub const CALENDAR: std::ops::Range<i64> = 86_400..253_370_678_400;
 
 /// Microseconds of a day.
 pub const DAY_US: u64 = 86_400_000_000;
@@ -63,8 +64,54 @@ impl Checker<'_> {
     }
 
     pub fn refuse(&mut self, path: &Path, rule: &str, help: &str) {
-        let help = (!help.is_empty()).then(|| help.to_owned());
-        self.findings.value(self.tree, &self.placed(path), rule, help);
+        self.say(Level::Error, path, rule, help);
+    }
+
+    /// It can be run, but not as whoever wrote it must have meant.
+    pub fn moot(&mut self, path: &Path, rule: &str, help: &str) {
+        self.say(Level::Moot, path, rule, help);
+    }
+
+    pub fn warn(&mut self, path: &Path, rule: &str, help: &str) {
+        self.say(Level::Warning, path, rule, help);
+    }
+
+    fn say(&mut self, level: Level, path: &Path, rule: &str, help: &str) {
+        self.refuse_with(level, path, rule, || (!help.is_empty()).then(|| help.to_owned()));
+    }
+
+    /// As [`Checker::refuse`], with a help that is not made for problems that are only counted.
+    pub fn refuse_with(
+        &mut self,
+        level: Level,
+        path: &Path,
+        rule: &str,
+        help: impl FnOnce() -> Option<String>,
+    ) {
+        self.findings.value(self.tree, (level, &self.placed(path)), rule, help);
+    }
+
+    /// Whether what stands at these keys is what the user meant, and no stand-in for something
+    /// that was refused: rules that hold one key against another ask first.
+    pub fn knows(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.knows_at(&Path::of(key)))
+    }
+
+    /// As [`Checker::knows`], of one path.
+    pub fn knows_at(&self, path: &Path) -> bool {
+        !self.findings.stands_in(&self.placed(path))
+    }
+
+    /// Whether the user wrote the key: it is neither a default nor set by a profile.
+    pub fn is_written(&self, path: &Path) -> bool {
+        let rollouts = (0..self.scenario.rollout.len()).map(|at| Path::of("rollout").index(at));
+        let roots = rollouts.chain([Path::root(), self.root.clone()]);
+        let (node, there) = self.tree.find(&self.placed(path));
+        let by_profile = |root: Path| {
+            let (profile, given) = self.tree.find(&root.key("campaign").key("profile"));
+            given && profile.place == node.place
+        };
+        there && !roots.into_iter().any(by_profile)
     }
 
     /// Where in the file a path of the campaign's scenario is.
@@ -87,13 +134,26 @@ impl Checker<'_> {
     /// Names of cohorts that something else refers to.
     pub fn cohorts(&mut self, path: &Path, names: &[String]) {
         let known = self.scenario.fleet.cohort.iter().map(|cohort| cohort.name.as_str());
-        let known: Vec<&str> = known.collect();
+        let known: BTreeSet<&str> = known.collect();
+        if !self.knows_names() {
+            return;
+        }
         for (index, name) in names.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let help = suggestion(name, known.iter().copied()).unwrap_or_default();
-                self.refuse(&path.index(index), "is not the name of a cohort", &help);
+            if !known.contains(name.as_str()) {
+                let help = || suggestion(name, known.iter().copied());
+                let rule = "is not the name of a cohort";
+                self.refuse_with(Level::Error, &path.index(index), rule, help);
             }
         }
+    }
+
+    /// Whether the names of cohorts are what the user meant.
+    pub fn knows_names(&self) -> bool {
+        let cohorts = Path::of("fleet.cohort");
+        // One beyond the last may have been meant.
+        let names = 0..=self.scenario.fleet.cohort.len();
+        let mut names = names.map(|index| cohorts.index(index).key("name"));
+        names.all(|name| self.knows_at(&name))
     }
 
     fn package(&mut self) {
@@ -118,7 +178,13 @@ impl Checker<'_> {
         }
         if let Some(step) = campaign.step_timeout {
             let path = Path::of("campaign.step_timeout");
-            self.between(&path, step, Span::secs(60), Span(7 * DAY_US));
+            match self.quotas().step_timeout {
+                Some(_) => {
+                    let range = self.quotas().step_timeout;
+                    self.in_range(&path, "a step may take", step, range);
+                }
+                None => self.between(&path, step, Span::secs(60), Span(7 * DAY_US)),
+            }
         }
         match &campaign.select {
             Select::Percent(percent) => self.percent(*percent),
@@ -145,12 +211,13 @@ impl Checker<'_> {
             (_, listed) => Some(listed),
         };
         let verify = Path::of("campaign.verify");
-        if campaign.verify && most.is_none_or(|devices| devices > MOST) {
+        let known = self.knows(&["campaign.select", "campaign.whitelist", "fleet.devices"]);
+        if campaign.verify && known && most.is_none_or(|devices| devices > MOST) {
             let help = "give them by name: select.list = [\"1\", \"2\"]";
             let found = most.map_or("any number".to_owned(), |devices| devices.to_string());
             self.refuse(&verify, &format!("takes at most 10 devices, not {found}"), help);
         }
-        if package.needs_verification && !campaign.verify {
+        if package.needs_verification && !campaign.verify && self.knows(&["campaign.verify"]) {
             let path = Path::of("package.needs_verification");
             let help = "verify it first: campaign.verify = true, on at most 10 devices";
             self.refuse(&path, "must be verified before it is rolled out", help);
@@ -172,7 +239,8 @@ impl Checker<'_> {
         };
         let path = Path::of("campaign.retry.interval");
         self.between(&path, retry.interval, Span::ZERO, LONGEST);
-        if retry.needs_source_version && self.scenario.campaign.source_versions.is_empty() {
+        let no_source = self.scenario.campaign.source_versions.is_empty();
+        if retry.needs_source_version && no_source && self.knows(&["campaign.source_versions"]) {
             let path = Path::of("campaign.retry.needs_source_version");
             let rule = "retries could never happen, because campaign.source_versions is not given";
             let help = "give campaign.source_versions, or set needs_source_version = false";
@@ -217,14 +285,18 @@ impl Checker<'_> {
         let fleet = &self.scenario.fleet;
         let cohort = |index: usize| Path::of("fleet.cohort").index(index);
         for (index, one) in fleet.cohort.iter().enumerate() {
-            if one.versions.is_empty() && fleet.versions.is_empty() {
+            let known =
+                self.knows(&["fleet.versions"]) && self.knows_at(&cohort(index).key("versions"));
+            if one.versions.is_empty() && fleet.versions.is_empty() && known {
                 let help = "give versions = { \"4.1.3\" = 1.0 } under [fleet] or in the cohort";
                 let rule = "its devices have no installed version";
                 self.refuse(&cohort(index), rule, help);
             }
         }
         let shares: Vec<Option<f64>> = fleet.cohort.iter().map(|cohort| cohort.share).collect();
-        if shares.len() == 1 && shares[0].is_none() {
+        // One beyond the last may have been meant.
+        let known = (0..=shares.len()).all(|index| self.knows_at(&cohort(index).key("share")));
+        if shares.len() == 1 && shares[0].is_none() || !known {
             return;
         }
         for (index, _) in shares.iter().enumerate().filter(|(_, share)| share.is_none()) {
@@ -305,7 +377,7 @@ impl Checker<'_> {
             Download::Link(law) => {
                 let path = path.key("download").key("link");
                 check_law::rates(self, &path, law);
-                if self.scenario.package.size.is_none() {
+                if self.scenario.package.size.is_none() && self.knows(&["package.size"]) {
                     let help = "give for example package.size = \"48 MiB\"";
                     self.refuse(&path, "needs package.size, which is missing", help);
                 }
@@ -319,9 +391,10 @@ impl Checker<'_> {
         match cohort.poll {
             Some(poll) => {
                 let path = path.key("poll").key("every");
-                self.between(&path, poll.every, self.scenario.run.tick, Span(30 * DAY_US));
+                let tick = self.tick();
+                self.between(&path, poll.every, tick, Span(30 * DAY_US));
             }
-            None if polled => {
+            None if polled && self.knows(&["campaign.delivery"]) => {
                 let help = "give for example poll = { every = \"1 h\", jitter = 0.1 }";
                 self.refuse(path, "needs `poll`, because campaign.delivery is \"poll\"", help);
             }
@@ -351,19 +424,25 @@ impl Checker<'_> {
         }
     }
 
+    /// The tick; the least there is, where it is not known.
+    pub fn tick(&self) -> Span {
+        if self.knows(&["run.tick"]) { self.scenario.run.tick } else { Span(1_000) }
+    }
+
     fn run(&mut self) {
         let run = &self.scenario.run;
-        let tick = Path::of("run.tick");
-        self.between(&tick, run.tick, Span(1_000), Span::secs(3_600));
+        let (tick, path) = (self.tick(), Path::of("run.tick"));
+        self.between(&path, run.tick, Span(1_000), Span::secs(3_600));
         let until = Path::of("run.until");
         if run.until == Span::ZERO || run.until > LONGEST {
             self.refuse(&until, "must be above 0 and at most 3000 d", "");
-        } else if run.until < run.tick {
-            let rule = format!("must be at least one tick ({})", run.tick);
+        } else if run.until < tick {
+            let rule = format!("must be at least one tick ({tick})");
             self.refuse(&until, &rule, "");
         }
         let ends = run.date.0.saturating_add((run.until.0 / 1_000_000) as i64);
-        if run.date.0 < CALENDAR.start || ends > CALENDAR.end {
+        let beyond = run.date.0 < CALENDAR.start || ends > CALENDAR.end;
+        if beyond && self.knows(&["run.until"]) {
             let rule = "must lie, with run.until, from 1970-01-02 to 9998-12-31";
             self.refuse(&Path::of("run.date"), rule, "");
         }
@@ -371,47 +450,13 @@ impl Checker<'_> {
             return;
         };
         let path = Path::of("run.sample_every");
-        if every < run.tick || every == Span::ZERO {
-            let rule = format!("must be at least one tick ({})", run.tick);
+        if every < tick || every == Span::ZERO {
+            let rule = format!("must be at least one tick ({tick})");
             self.refuse(&path, &rule, "");
-        } else if run.until.0 / every.0 > MOST_POINTS {
+        } else if self.knows(&["run.until"]) && run.until.0 / every.0 > MOST_POINTS {
             let least = Span(run.until.0.div_ceil(MOST_POINTS)).exact();
             let rule = format!("makes more than {MOST_POINTS} points up to run.until");
             self.refuse(&path, &rule, &format!("take at least {least}"));
-        }
-    }
-
-    /// Versions named by the campaign must be installed somewhere; `of` tells which a module has.
-    pub fn known_versions<'v>(&mut self, of: impl Fn(&str) -> BTreeSet<&'v str>) {
-        let known = of(&self.scenario.package.module);
-        let campaign = &self.scenario.campaign;
-        if known.len() > VERSIONS_MAX {
-            let rule = format!("has more than {VERSIONS_MAX} different versions");
-            self.refuse(&Path::of("fleet"), &rule, "");
-        }
-        let sources = campaign.source_versions.iter().enumerate();
-        let mut named: Vec<(Path, &str)> = sources
-            .map(|(i, version)| {
-                let path = Path::of("campaign.source_versions").index(i);
-                (path, version.as_str())
-            })
-            .collect();
-        for version in self.scenario.package.delta.keys() {
-            named.push((Path::of("package.delta").key(version), version));
-        }
-        let mut named: Vec<(Path, &str, BTreeSet<&str>)> =
-            named.into_iter().map(|(path, version)| (path, version, known.clone())).collect();
-        for (index, package) in self.scenario.packages.iter().enumerate() {
-            let path = Path::of("packages").index(index).key("delta");
-            let known = of(&package.module);
-            named.extend(package.delta.keys().map(|v| (path.key(v), v.as_str(), known.clone())));
-        }
-        for (path, version, known) in named {
-            if !known.contains(version) {
-                let help = suggestion(version, known.iter().copied()).unwrap_or_default();
-                let rule = format!("no device has version {version:?} installed");
-                self.refuse(&path, &rule, &help);
-            }
         }
     }
 }

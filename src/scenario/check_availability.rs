@@ -29,7 +29,7 @@ impl Checker<'_> {
             Online::Daily { mean, amplitude, holds, peak: _ } => {
                 let path = online.key("daily");
                 let most = mean * (1.0 + amplitude);
-                if most > 1.0 + 1e-9 {
+                if most > 1.0 + 1e-9 && self.knows_at(&path.key("mean")) {
                     let rule = format!("makes a share of {} at the peak, above 1", rounded(most));
                     let help = "mean x (1 + amplitude) must not exceed 1";
                     self.refuse(&path.key("amplitude"), &rule, help);
@@ -40,7 +40,8 @@ impl Checker<'_> {
             Online::Cycle { every, active, stays_awake: _ } => {
                 let path = online.key("cycle");
                 self.between(&path.key("every"), *every, CYCLE_LEAST, LONGEST);
-                if *active == Span::ZERO || active >= every {
+                let known = self.knows_at(&path.key("every"));
+                if known && (*active == Span::ZERO || active >= every) {
                     let rule = format!("must be above zero and below every ({every})");
                     self.refuse(&path.key("active"), &rule, "");
                 }
@@ -70,6 +71,9 @@ impl Checker<'_> {
     fn daily_window(&mut self, path: &Path, window: &DailyWindow) {
         const DAY_MIN: u64 = 24 * 60;
         let DailyWindow { from, to, jitter, .. } = window;
+        if !self.knows_at(&path.key("from")) || !self.knows_at(&path.key("to")) {
+            return;
+        }
         if from == to {
             let help = "it would never close; leave it out";
             return self.refuse(&path.key("to"), "must differ from `from`", help);
@@ -86,7 +90,8 @@ impl Checker<'_> {
 
     fn pace(&mut self, path: &Path, cohort: &Cohort) {
         let Some(pace) = cohort.pace else { return };
-        if !matches!(cohort.online, Online::Renewal { .. } | Online::Measured { .. }) {
+        let known = self.knows_at(&path.parent().key("online"));
+        if known && !matches!(cohort.online, Online::Renewal { .. } | Online::Measured { .. }) {
             let help = "give online.renewal or online.measured, or leave it out";
             self.refuse(path, "needs on and off periods", help);
         }
@@ -104,7 +109,8 @@ impl Checker<'_> {
         for (index, reference) in self.scenario.reference.iter().enumerate() {
             let path = Path::of("reference").index(index).key("point");
             for (at, pair) in reference.point.windows(2).enumerate() {
-                if pair[1].at <= pair[0].at {
+                let before = path.index(at).key("at");
+                if pair[1].at <= pair[0].at && self.knows_at(&before) {
                     let path = path.index(at + 1).key("at");
                     self.refuse(&path, "must be later than the point before", "");
                 }
@@ -132,7 +138,8 @@ impl Checker<'_> {
                 let path = path.key("when").key("scheduled");
                 self.between(&path.key("at"), *at, Span::ZERO, LONGEST);
                 self.between(&path.key("lasts"), *lasts, Span(1_000), LONGEST);
-                if let Some(every) = every.filter(|every| every <= lasts) {
+                let known = self.knows_at(&path.key("lasts"));
+                if let Some(every) = every.filter(|every| every <= lasts && known) {
                     let rule = format!("must be longer than lasts ({lasts}), not {every}");
                     self.refuse(&path.key("every"), &rule, "");
                 }

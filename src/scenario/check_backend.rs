@@ -28,11 +28,15 @@ impl Checker<'_> {
         }
         let backoff = path.key("backoff");
         self.between(&backoff.key("base"), backend.backoff.base, Span(1_000), LONGEST);
-        self.between(&backoff.key("cap"), backend.backoff.cap, backend.backoff.base, LONGEST);
+        let base = match self.knows_at(&backoff.key("base")) {
+            true => backend.backoff.base,
+            false => Span(1_000),
+        };
+        self.between(&backoff.key("cap"), backend.backoff.cap, base, LONGEST);
         let of_workers =
             [("queue", backend.queue.is_some()), ("patience", backend.patience.is_some())];
         for (key, given) in of_workers {
-            if given && backend.workers.is_none() {
+            if given && backend.workers.is_none() && self.knows(&["backend.workers"]) {
                 let help = "give backend.workers = 8, say, or leave it out";
                 self.refuse(&path.key(key), "means nothing where requests never wait", help);
             }
@@ -66,7 +70,7 @@ impl Checker<'_> {
             }
             paths = paths.saturating_add(cells.iter().fold(1, |n, c| n.saturating_mul(*c)));
         }
-        if !links.is_empty() && paths > PATHS_MOST {
+        if !links.is_empty() && self.knows(&["link"]) && paths > PATHS_MOST {
             let rule = format!("makes {paths} combinations of cells, more than {PATHS_MOST}");
             self.refuse(&Path::of("link"), &rule, "take fewer cells, each with more devices");
         }
@@ -88,7 +92,11 @@ impl Checker<'_> {
     fn over_links(&mut self, path: &Path, concerns: impl Fn(&Cohort) -> bool) {
         let takes =
             |cohort: &&Cohort| concerns(cohort) && matches!(cohort.download, Download::Takes(_));
-        if let Some(cohort) = self.scenario.fleet.cohort.iter().find(takes) {
+        let cohorts = self.scenario.fleet.cohort.iter().enumerate();
+        let downloads = |index: usize| Path::of("fleet.cohort").index(index).key("download");
+        // A stand-in says nothing of how it loads.
+        let mut found = cohorts.filter(|(index, _)| self.knows_at(&downloads(*index)));
+        if let Some((_, cohort)) = found.find(|(_, cohort)| takes(cohort)) {
             let rule = format!("needs the link rates of cohort {:?}", cohort.name);
             let help = "give it download.link = \"8 Mbit/s\", say, instead of download.takes";
             self.refuse(path, &rule, help);

@@ -1,8 +1,12 @@
 //! Rules for campaigns with several packages, and for several campaigns on one fleet.
 
-use super::check::{Checker, packages};
+use std::collections::BTreeSet;
+
+use super::check::{Checker, VERSIONS_MAX, packages};
 use super::file::{DEFAULT_MODULE, Delivery, Download, Select};
+use super::findings::suggestion;
 use super::path::Path;
+use super::problem::Level;
 use super::rules::Stages;
 
 impl Checker<'_> {
@@ -17,7 +21,11 @@ impl Checker<'_> {
                 self.refuse(&path, "has a package already", help);
             }
             seen.push(&package.module);
-            if package.module != DEFAULT_MODULE && !fleet.modules.contains_key(&package.module) {
+            let known = self.knows(&["fleet.modules"]);
+            if package.module != DEFAULT_MODULE
+                && !fleet.modules.contains_key(&package.module)
+                && known
+            {
                 let help = format!(
                     "say what is installed: fleet.modules.{} = {{ \"1.0\" = 1.0 }}",
                     package.module
@@ -50,7 +58,8 @@ impl Checker<'_> {
         }
         let campaign = &self.scenario.campaign;
         let silent = self.scenario.fleet.cohort.iter().find(|cohort| cohort.poll.is_none());
-        if let (Delivery::Poll, Some(cohort)) = (campaign.delivery, silent) {
+        let known = self.knows(&["campaign.delivery", "campaign.profile", "fleet.cohort"]);
+        if let (Delivery::Poll, Some(cohort), true) = (campaign.delivery, silent, known) {
             let rule = format!("needs `poll` in cohort {:?}", cohort.name);
             let help = "give it for example poll = { every = \"1 h\", jitter = 0.1 }";
             self.refuse(&Path::of("campaign.delivery"), &rule, help);
@@ -60,7 +69,8 @@ impl Checker<'_> {
     fn has_size(&mut self, package: &Path, has: bool) {
         let links = |download: &Download| matches!(download, Download::Link(_));
         let linked = self.scenario.fleet.cohort.iter().find(|cohort| links(&cohort.download));
-        if let (false, Some(cohort)) = (has, linked) {
+        let known = self.knows_at(&package.key("size"));
+        if let (false, Some(cohort), true) = (has, linked, known) {
             let rule = format!("needs a size, because cohort {:?} loads over links", cohort.name);
             self.refuse(package, &rule, "give for example size = \"48 MiB\"");
         }
@@ -74,11 +84,51 @@ impl Checker<'_> {
         }
         let path = Path::of("campaign.dynamic");
         let rule = match () {
+            () if !self.knows(&["campaign.select", "campaign.stages", "campaign.verify"]) => return,
             () if campaign.verify => "cannot verify: who matches later is not known",
             () if campaign.select != Select::All => "takes every matching device, no selection",
             () if campaign.stages != Stages::All => "has no stages: its list has no end",
             () => return,
         };
         self.refuse(&path, rule, "leave out one of them");
+    }
+
+    /// Versions named by the campaign must be installed somewhere; `of` tells which a module has.
+    pub fn known_versions<'v>(&mut self, of: impl Fn(&str) -> BTreeSet<&'v str>) {
+        if !self.knows_versions() {
+            return;
+        }
+        let campaign = &self.scenario.campaign;
+        for (at, (path, package)) in packages(self.scenario).enumerate() {
+            let known = of(&package.module);
+            if at == 0 && known.len() > VERSIONS_MAX {
+                let rule = format!("has more than {VERSIONS_MAX} different versions");
+                self.refuse(&Path::of("fleet"), &rule, "");
+            }
+            if at == 0 {
+                let path = Path::of("campaign.source_versions");
+                for (index, version) in campaign.source_versions.iter().enumerate() {
+                    self.known_version(&path.index(index), version, &known);
+                }
+            }
+            for version in package.delta.keys() {
+                self.known_version(&path.key("delta").key(version), version, &known);
+            }
+        }
+    }
+
+    fn knows_versions(&self) -> bool {
+        let cohorts = (0..self.scenario.fleet.cohort.len())
+            .map(|index| Path::of("fleet.cohort").index(index).key("versions"));
+        let all = ["fleet.versions", "fleet.modules", "fleet.inventory", "package.version"];
+        self.knows(&all) && cohorts.into_iter().all(|path| self.knows_at(&path))
+    }
+
+    fn known_version(&mut self, path: &Path, version: &str, known: &BTreeSet<&str>) {
+        if !known.contains(version) {
+            let help = || suggestion(version, known.iter().copied());
+            let rule = format!("no device has version {version:?} installed");
+            self.refuse_with(Level::Error, path, &rule, help);
+        }
     }
 }

@@ -155,7 +155,9 @@ impl<U: Unit> Rules<'_, '_, U> {
                 let help = "give from, to, or both";
                 self.checker.refuse(path, "truncates nothing", help);
             }
-            (from, Some(to)) if from.unwrap_or(0) >= to => {
+            (from, Some(to))
+                if from.unwrap_or(0) >= to && self.checker.knows_at(&path.key("from")) =>
+            {
                 self.checker.refuse(&path.key("to"), "must be greater than from", "");
             }
             _ => {}

@@ -2,7 +2,9 @@
 
 use super::check::{Checker, DAY_US, LONGEST, rounded};
 use super::file::{OfflineTurn, PushRate};
+use super::findings::nearest;
 use super::path::Path;
+use super::problem::Level;
 use super::quotas::Quotas;
 use super::rules::{Act, DEVICE_CLOCK, Groups, Order, Phase, RateFrom, Stages, Step, Window};
 use crate::model::{EventRate, Span};
@@ -26,7 +28,7 @@ impl Checker<'_> {
             self.window(window);
         }
         if let Some(marks) = campaign.marks {
-            let tick = self.scenario.run.tick.max(Span(1_000_000));
+            let tick = self.tick().max(Span(1_000_000));
             self.between(&Path::of("campaign.marks"), marks, tick, Span(DAY_US));
         }
         for (index, rule) in campaign.abort.iter().enumerate() {
@@ -41,6 +43,7 @@ impl Checker<'_> {
             self.step(&Path::of("operator").index(index), step);
         }
         self.dynamic();
+        self.platform();
         if campaign.order == Order::Eligible && campaign.offline == OfflineTurn::StoreAndForward {
             let rule = "means nothing where offers are kept for offline devices";
             let help = "use order = \"list\", or offline = \"when-online\"";
@@ -58,19 +61,21 @@ impl Checker<'_> {
         let campaign = &self.scenario.campaign;
         let start = Path::of("campaign.start");
         self.between(&start, campaign.start, Span::ZERO, LONGEST);
-        if campaign.start >= self.scenario.run.until && campaign.start > Span::ZERO {
+        let late = campaign.start >= self.scenario.run.until && campaign.start > Span::ZERO;
+        if late && self.knows(&["run.until"]) {
             let help = "the run would end before anything happens; raise run.until";
             self.refuse(&start, "must be before run.until", help);
         }
         let activates = |step: &Step| step.action == Act::Activate;
-        if campaign.draft && !self.scenario.operator.iter().any(activates) {
+        let known = self.knows(&["operator"]);
+        if campaign.draft && known && !self.scenario.operator.iter().any(activates) {
             let help = "add a step to [[operator]]: at = \"1 h\", action = \"activate\"";
             self.refuse(&Path::of("campaign.draft"), "is never activated", help);
         }
         if let Some(finish) = campaign.finish {
             let path = Path::of("campaign.finish");
             self.between(&path, finish, Span::ZERO, LONGEST);
-            if finish <= campaign.start {
+            if finish <= campaign.start && self.knows(&["campaign.start"]) {
                 self.refuse(
                     &path,
                     "must be later than campaign.start",
@@ -87,7 +92,8 @@ impl Checker<'_> {
             }
             PushRate::FixedWindow { pushes: _, window } => {
                 let path = path.key("fixed-window").key("window");
-                self.between(&path, *window, self.scenario.run.tick, Span(30 * DAY_US));
+                let tick = self.tick();
+                self.between(&path, *window, tick, Span(30 * DAY_US));
             }
             PushRate::Variable { table, burst: _ } => {
                 self.rate_table(&path.key("variable").key("table"), table);
@@ -101,7 +107,7 @@ impl Checker<'_> {
                         self.refuse(&path.key(key), &rule, source);
                     }
                 }
-                if max < base {
+                if max < base && self.knows_at(&path.key("base")) {
                     self.refuse(&path.key("max"), "must be at least as great as base", "");
                 }
             }
@@ -127,12 +133,14 @@ impl Checker<'_> {
             if last.is_some_and(|last| at <= last) {
                 self.refuse(&path, "must be later than the entry before", "");
             }
-            last = Some(at);
+            last = self.knows_at(&path).then_some(at).or(last);
         }
     }
 
-    fn quotas(&self) -> Quotas {
-        Quotas::of(self.scenario.campaign.profile)
+    /// What the platform takes, if it is known.
+    pub fn quotas(&self) -> Quotas {
+        let known = self.knows(&["campaign.profile"]);
+        Quotas::of(self.scenario.campaign.profile.filter(|_| known))
     }
 
     /// As the platform takes it; of no platform, anything up to the end of the run.
@@ -174,7 +182,7 @@ impl Checker<'_> {
                 let help = "percentages are cumulative: 5, 25, 50, 100";
                 self.refuse(&path, "must be greater than the one before", help);
             }
-            last = phase.percent;
+            last = if self.knows_at(&path) { phase.percent } else { last };
         }
         if phases.is_empty() {
             let help = "write stages = \"all\" to go for the whole list at once";
@@ -199,8 +207,11 @@ impl Checker<'_> {
         if window.clock != DEVICE_CLOCK {
             self.zone(&path.key("clock"), &window.clock);
         }
+        if !self.knows(&["campaign.window.from", "campaign.window.to"]) {
+            return;
+        }
         let open = (window.to.0 + 1_440 - window.from.0) % 1_440;
-        let least = self.scenario.run.tick.0.div_ceil(60_000_000) as u16;
+        let least = self.tick().0.div_ceil(60_000_000) as u16;
         if open == 0 {
             let help = "for a window that is always open leave it out";
             self.refuse(&path.key("to"), "must differ from campaign.window.from", help);
@@ -211,13 +222,15 @@ impl Checker<'_> {
 
     fn zone(&mut self, path: &Path, zone: &str) {
         if jiff::tz::TimeZone::get(zone).is_err() {
-            let help = "write for example \"Europe/Berlin\" or \"UTC\"";
-            self.refuse(path, "is not an IANA time zone", help);
+            let help = || Some(zone_remedy(zone, "\"Europe/Berlin\" or \"UTC\""));
+            self.refuse_with(Level::Error, path, "is not an IANA time zone", help);
         }
     }
 
     fn step(&mut self, path: &Path, step: &Step) {
         match (step.at, step.when) {
+            // One of them may have been refused.
+            _ if !self.knows_at(&path.key("at")) || !self.knows_at(&path.key("when")) => {}
             (Some(at), None) => self.between(&path.key("at"), at, Span::ZERO, LONGEST),
             (None, Some(_)) => {}
             (Some(_), Some(_)) => {
@@ -252,4 +265,15 @@ impl Checker<'_> {
             self.refuse(path, &rule, "");
         }
     }
+}
+
+/// What to write instead of a time zone that there is not.
+pub fn zone_remedy(zone: &str, examples: &str) -> String {
+    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    // People write the city alone.
+    let city = |name: &&str| name.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(zone));
+    let names = || known.iter().map(String::as_str);
+    let near = names().find(city).or_else(|| nearest(zone, names()));
+    let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
+    format!("{near}write a name such as {examples}")
 }

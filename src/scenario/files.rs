@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::availability::{Follows, Online};
 use super::check::Checker;
+use super::csv_file::Read;
 use super::file::{DEFAULT_MODULE, Package, Rollout, Scenario, Select};
 use super::findings::suggestion;
 use super::identity::sha256;
 use super::path::Path;
-use super::problem::{Label, Problem, Source};
+use super::problem::{Label, Level, Problem, Source};
 use super::rules::Act;
 use super::{Inventory, Loaded, Measured, Traces, inventory, measured, samples, traces};
 use crate::model::DeviceId;
@@ -35,6 +36,7 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
         operator_devices: Vec::new(),
         blacklist: Vec::new(),
         whitelist: None,
+        remarks: None,
         modules: Vec::new(),
         rollouts: Vec::new(),
     };
@@ -53,14 +55,14 @@ pub fn load(checker: &mut Checker<'_>, base_dir: &FilePath, text: &str) -> Loade
         if is_whole {
             checker.known_versions(|module| versions(&loaded, module));
             load_lists(&mut checker, base_dir, &mut rollout);
-            checker.stage_of_nobody(&rollout);
+            checker.course_of(&rollout);
         }
         further.push(with_modules(rollout));
     }
     if is_whole {
         checker.known_versions(|module| versions(&loaded, module));
         load_lists(checker, base_dir, &mut loaded);
-        checker.stage_of_nobody(&loaded);
+        checker.course_of(&loaded);
     }
     Loaded { rollouts: further, ..with_modules(loaded) }
 }
@@ -100,6 +102,9 @@ pub fn bytes_of(
     path: &Path,
     file: &FilePath,
 ) -> Option<(String, Vec<u8>)> {
+    if !checker.knows_at(path) {
+        return None;
+    }
     let full = base_dir.join(file);
     match std::fs::read(&full) {
         Ok(bytes) => {
@@ -115,18 +120,28 @@ pub fn bytes_of(
     }
 }
 
+impl Checker<'_> {
+    /// What was read from a CSV file, if it could be; its problems and notes are kept.
+    pub fn read<T>(&mut self, read: Read<T>) -> Option<T> {
+        let (value, found) = match read {
+            Ok((value, notes)) => (Some(value), notes),
+            Err(problems) => (None, problems),
+        };
+        self.findings.extend(found);
+        value
+    }
+}
+
 fn load_inventory(checker: &mut Checker<'_>, base_dir: &FilePath) -> Option<Inventory> {
     let fleet = &checker.scenario.fleet;
     let file = fleet.inventory.as_ref()?;
+    if !checker.knows_names() {
+        return None;
+    }
     let (name, bytes) = bytes_of(checker, base_dir, &Path::of("fleet.inventory"), file)?;
     let cohorts: Vec<&str> = fleet.cohort.iter().map(|c| c.name.as_str()).collect();
-    match inventory::read(&name, &bytes, &cohorts) {
-        Ok(inventory) => Some(inventory),
-        Err(problems) => {
-            checker.findings.problems.extend(problems);
-            None
-        }
-    }
+    let read = inventory::read(&name, &bytes, &cohorts);
+    checker.read(read)
 }
 
 fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<Measured>> {
@@ -138,10 +153,7 @@ fn load_measured(checker: &mut Checker<'_>, base_dir: &FilePath) -> Vec<Option<M
             let path = Path::of("fleet.cohort").index(index);
             let path = path.key("online").key("measured").key("file");
             if let Some((name, bytes)) = bytes_of(checker, base_dir, &path, file) {
-                match measured::read(&name, &bytes) {
-                    Ok(measured) => one = Some(measured),
-                    Err(problems) => checker.findings.problems.extend(problems),
-                }
+                one = checker.read(measured::read(&name, &bytes));
             }
         }
         all.push(one);
@@ -161,10 +173,7 @@ fn load_traces(
         if let Online::Trace { file, follows } = &cohort.online {
             let path = Path::of("fleet.cohort").index(index).key("online").key("trace");
             if let Some((name, bytes)) = bytes_of(checker, base_dir, &path.key("file"), file) {
-                match traces::read(&name, &bytes) {
-                    Ok(traces) => one = Some(traces),
-                    Err(problems) => checker.findings.problems.extend(problems),
-                }
+                one = checker.read(traces::read(&name, &bytes));
             }
             if let (Some(traces), Follows::Own) = (&mut one, follows) {
                 traces.of = own_traces(checker, &path.key("follows"), traces, index, inventory);
@@ -362,12 +371,16 @@ impl Names {
 
     fn all(&self, checker: &mut Checker<'_>, path: &Path, ids: &[String]) -> Vec<DeviceId> {
         let mut devices = Vec::new();
+        if !checker.knows(&["fleet.devices"]) {
+            return devices;
+        }
         for (index, id) in ids.iter().enumerate() {
             match self.find(id) {
                 Some(device) => devices.push(device),
                 None => {
-                    let help = self.help(id).unwrap_or_default();
-                    checker.refuse(&path.index(index), "the fleet has no such device", &help);
+                    let rule = "the fleet has no such device";
+                    let path = path.index(index);
+                    checker.refuse_with(Level::Error, &path, rule, || self.help(id));
                 }
             }
         }
@@ -418,7 +431,7 @@ fn list_file(
     if devices.is_empty() && wrong.is_empty() {
         checker.refuse(&path, "the file lists no device", "");
     }
-    checker.findings.problems.extend(wrong);
+    checker.findings.extend(wrong);
     devices
 }
 
@@ -430,7 +443,7 @@ fn line_problem(
     help: Option<String>,
 ) -> Problem {
     let label = Label {
-        source: Arc::new(Source { name: name.to_owned(), text: text.to_owned(), first_line: line }),
+        source: Arc::new(Source::new(name, text, line)),
         span: 0..text.len(),
         text: String::new(),
     };

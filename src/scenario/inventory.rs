@@ -1,15 +1,15 @@
 //! The inventory: a CSV file with one row per device.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use csv::ByteRecord;
 
 use super::Inventory;
 use super::check::VERSIONS_MAX;
 use super::check_law::FASTEST;
-use super::csv_file::CsvFile;
-use super::findings::{nearest, suggestion};
-use super::problem::Problem;
+use super::check_rules::zone_remedy;
+use super::csv_file::{CsvFile, Read};
+use super::findings::suggestion;
 use super::units::Unit;
 use crate::model::BitRate;
 
@@ -20,8 +20,8 @@ const NONE: u16 = u16::MAX;
 /// Reads an inventory whose `cohort` column refers to `cohorts`.
 ///
 /// # Errors
-/// Every malformed row up to a limit; nothing is half-read.
-pub fn read(name: &str, bytes: &[u8], cohorts: &[&str]) -> Result<Inventory, Vec<Problem>> {
+/// Every malformed row up to a limit; nothing is half-read. What was read comes with notes.
+pub fn read(name: &str, bytes: &[u8], cohorts: &[&str]) -> Read<Inventory> {
     let mut file = CsvFile::open(name, bytes, &COLUMNS);
     let mut rows = Rows {
         device: file.required("device"),
@@ -33,6 +33,7 @@ pub fn read(name: &str, bytes: &[u8], cohorts: &[&str]) -> Result<Inventory, Vec
         cohort_numbers: (0u16..).zip(cohorts).map(|(i, name)| (*name, i)).collect(),
         version_numbers: HashMap::new(),
         zone_numbers: HashMap::new(),
+        unknown_zones: HashSet::new(),
         read: Inventory::default(),
     };
     if rows.cohort.is_none() && cohorts.len() > 1 {
@@ -67,6 +68,7 @@ struct Rows<'a> {
     cohort_numbers: HashMap<&'a str, u16>,
     version_numbers: HashMap<String, u16>,
     zone_numbers: HashMap<String, u16>,
+    unknown_zones: HashSet<String>,
     read: Inventory,
 }
 
@@ -108,8 +110,8 @@ impl Rows<'_> {
         match self.cohort_numbers.get(name) {
             Some(number) => *number,
             None => {
-                let help = suggestion(name, self.cohorts.iter().copied());
-                file.refuse(row, at, "the scenario has no such cohort", help);
+                let help = || suggestion(name, self.cohorts.iter().copied());
+                file.refuse_with(row, at, "the scenario has no such cohort", help);
                 0
             }
         }
@@ -122,12 +124,10 @@ impl Rows<'_> {
         if let Some(number) = self.zone_numbers.get(name) {
             return *number;
         }
-        if jiff::tz::db().get(name).is_err() {
-            let known: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
-            let near = nearest(name, known.iter().map(String::as_str));
-            let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
-            let help = format!("{near}write a name such as Europe/Berlin, or leave it empty");
-            file.refuse(row, at, "is not an IANA time zone", Some(help));
+        if self.unknown_zones.contains(name) || jiff::tz::db().get(name).is_err() {
+            let help = || Some(zone_remedy(name, "Europe/Berlin, or leave it empty"));
+            file.refuse_with(row, at, "is not an IANA time zone", help);
+            self.unknown_zones.insert(name.to_owned());
             return NONE;
         }
         number_of(name, &mut self.zone_numbers, &mut self.read.zone_names).unwrap_or(NONE)

@@ -4,8 +4,7 @@ use csv::ByteRecord;
 
 use super::Measured;
 use super::check::LONGEST;
-use super::csv_file::CsvFile;
-use super::problem::Problem;
+use super::csv_file::{CsvFile, Read};
 
 /// Fewer than two values are no law.
 const LEAST: usize = 2;
@@ -13,8 +12,8 @@ const LEAST: usize = 2;
 /// Reads measured periods.
 ///
 /// # Errors
-/// Every malformed row up to a limit; nothing is half-read.
-pub fn read(name: &str, bytes: &[u8]) -> Result<Measured, Vec<Problem>> {
+/// Every malformed row up to a limit; nothing is half-read. What was read comes with notes.
+pub fn read(name: &str, bytes: &[u8]) -> Read<Measured> {
     let mut file = CsvFile::open(name, bytes, &["state", "duration_s"]);
     let mut measured = Measured { on_us: Vec::new(), off_us: Vec::new() };
     let columns = (file.required("state"), file.required("duration_s"));

@@ -2,12 +2,15 @@
 
 pub mod availability;
 pub mod backend;
+pub mod bounds;
 mod check;
 mod check_availability;
 mod check_backend;
+mod check_course;
 mod check_fleet;
 mod check_law;
 mod check_rules;
+mod check_uses;
 mod csv_file;
 pub mod file;
 mod files;
@@ -21,6 +24,7 @@ mod overrides;
 mod path;
 mod problem;
 mod profile;
+mod pushing;
 mod quotas;
 mod read;
 pub mod rules;
@@ -28,6 +32,7 @@ mod samples;
 mod schema;
 mod serial;
 mod stage_sizes;
+mod stand_in;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -35,11 +40,12 @@ mod traces;
 mod tree;
 pub mod units;
 mod walk;
+pub mod windows;
 
 use std::sync::Arc;
 
 pub use identity::{identity, sha256};
-pub use problem::{Problem, Problems};
+pub use problem::{Level, Problem, Problems};
 pub use profile::Profile;
 pub use read::{load, load_text, resolved};
 pub use schema::{explain, schema};
@@ -65,6 +71,8 @@ pub struct Loaded {
     /// Black and white list as device numbers, sorted; no white list: everyone.
     pub blacklist: Vec<crate::model::DeviceId>,
     pub whitelist: Option<Vec<crate::model::DeviceId>>,
+    /// What is moot or odd in it, or good to know; none, if nothing is.
+    pub remarks: Option<Arc<Problems>>,
     /// The campaign's further packages, each with a scenario of its own.
     pub modules: Vec<Loaded>,
     /// Further campaigns on the fleet.

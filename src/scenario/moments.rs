@@ -77,9 +77,18 @@ impl Unit for Moment {
         let parsed = text.parse::<jiff::Timestamp>().ok();
         let whole = parsed.filter(|at| text.ends_with('Z') && at.subsec_nanosecond() == 0);
         let range = whole.filter(|at| (0..=253_370_764_800).contains(&at.as_second()));
-        range
-            .map(|at| Moment(at.as_second()))
-            .ok_or_else(|| error::<Moment>("must be a whole second in UTC, from 1970 on"))
+        let refused = || {
+            let rule = "must be a date with a time of day in UTC, from 1970 on";
+            // A date alone may mean midnight anywhere.
+            match text.trim().parse::<jiff::civil::Date>() {
+                Ok(date) if text.trim() == date.to_string() => UnitError {
+                    rule: rule.to_owned(),
+                    remedy: format!("write for example \"{date}T00:00:00Z\""),
+                },
+                _ => error::<Moment>(rule),
+            }
+        };
+        range.map(|at| Moment(at.as_second())).ok_or_else(refused)
     }
 
     fn print(&self) -> String {

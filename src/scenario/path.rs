@@ -3,14 +3,14 @@
 use std::fmt;
 
 /// One step from a value to a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Key(String),
     Index(usize),
 }
 
 /// The steps from the root of the scenario to a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
@@ -30,6 +30,11 @@ impl Path {
 
     pub fn index(&self, index: usize) -> Path {
         self.with(Step::Index(index))
+    }
+
+    /// What it is in; the root is in itself.
+    pub fn parent(&self) -> Path {
+        Path(self.0[..self.0.len().saturating_sub(1)].to_vec())
     }
 
     fn with(&self, step: Step) -> Path {

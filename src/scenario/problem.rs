@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet,
+};
 use serde::Serialize;
 
 /// A text the user wrote, or an excerpt of it.
@@ -15,6 +17,57 @@ pub struct Source {
     pub text: String,
     /// Line of the file at which `text` begins; 1 unless it is an excerpt.
     pub first_line: usize,
+    /// Bytes at which lines begin, found out once: a scan per problem would be quadratic.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    /// A text that begins at a line of a file.
+    pub fn new(name: &str, text: &str, first_line: usize) -> Source {
+        let (name, text) = (name.to_owned(), text.to_owned());
+        Source { name, text, first_line, starts: OnceLock::new() }
+    }
+
+    /// Bytes at which lines begin, in order.
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
+            let after = self.text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
+            std::iter::once(0).chain(after.map(|(_, next)| next)).collect()
+        })
+    }
+
+    /// Position of the line in which a byte lies.
+    pub fn line_of(&self, at: usize) -> usize {
+        self.starts().partition_point(|start| *start <= at).saturating_sub(1)
+    }
+}
+
+/// How much is wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It cannot be run.
+    #[default]
+    Error,
+    /// It can be run, but what it says cannot come about, or has no effect: an error to whoever
+    /// checks it, a warning to whoever runs it all the same.
+    #[serde(rename = "error")]
+    Moot,
+    /// It is odd.
+    Warning,
+    /// Something that is good to know.
+    Note,
+}
+
+impl Level {
+    /// Its word, as `check` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Error | Level::Moot => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        }
+    }
 }
 
 /// A stretch of a source and what is to be said about it.
@@ -28,6 +81,7 @@ pub struct Label {
 /// One thing that is wrong: where, which rule, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    pub level: Level,
     /// Key in the scenario, such as `fleet.cohort[1].share`, or column of a CSV file; may be empty.
     pub path: String,
     /// File name, or `--set`.
@@ -53,7 +107,7 @@ impl Problem {
             }
             None => (String::new(), 0, 0),
         };
-        Problem { path, file, line, column, message, help, labels }
+        Problem { level: Level::Error, path, file, line, column, message, help, labels }
     }
 
     /// A problem with a file as a whole.
@@ -61,8 +115,18 @@ impl Problem {
         Problem { file: file.to_owned(), ..Problem::new(String::new(), message, help, Vec::new()) }
     }
 
+    /// The same at another level.
+    pub fn at_level(self, level: Level) -> Problem {
+        Problem { level, ..self }
+    }
+
     fn group(&self) -> Group<'_> {
-        let mut group = Level::ERROR
+        let title = match self.level {
+            Level::Error | Level::Moot => Title::ERROR,
+            Level::Warning => Title::WARNING,
+            Level::Note => Title::NOTE,
+        };
+        let mut group = title
             .primary_title(self.message.as_str())
             .elements(Vec::<Snippet<'_, Annotation<'_>>>::new());
         if self.labels.is_empty() && !self.file.is_empty() {
@@ -77,15 +141,24 @@ impl Problem {
             group = group.element(self.snippet(&label.source));
         }
         match &self.help {
-            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            Some(help) => group.element(Title::HELP.message(help.as_str())),
             None => group,
         }
     }
 
-    /// One source with every label in it; the problem's own place comes first.
+    /// The lines of one source that have a label, and what is between them; the problem's own
+    /// place comes first.
     fn snippet<'a>(&'a self, source: &'a Arc<Source>) -> Snippet<'a, Annotation<'a>> {
-        let mut snippet = Snippet::source(source.text.as_str())
-            .line_start(source.first_line)
+        let own = |label: &&Label| Arc::ptr_eq(source, &label.source);
+        let spans = self.labels.iter().filter(own).map(Label::clipped);
+        let (from, to) = spans
+            .fold((usize::MAX, 0), |(from, to), span| (from.min(span.start), to.max(span.end)));
+        // The renderer looks at all lines that it is given, for each problem anew.
+        let (first, last) = (source.line_of(from), source.line_of(to));
+        let begin = source.starts()[first];
+        let end = source.starts().get(last + 1).map_or(source.text.len(), |next| *next);
+        let mut snippet = Snippet::source(&source.text[begin..end])
+            .line_start(source.first_line + first)
             .path(source.name.as_str());
         for (position, label) in self.labels.iter().enumerate() {
             if !Arc::ptr_eq(source, &label.source) {
@@ -95,8 +168,9 @@ impl Problem {
                 0 => AnnotationKind::Primary,
                 _ => AnnotationKind::Context,
             };
+            let span = label.clipped();
             snippet = snippet.annotation(
-                kind.span(label.clipped())
+                kind.span(span.start - begin..span.end - begin)
                     .label((!label.text.is_empty()).then_some(label.text.as_str())),
             );
         }
@@ -114,36 +188,68 @@ impl Label {
     }
 
     fn line_and_column(&self) -> (usize, usize) {
-        let before = &self.source.text[..self.clipped().start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self.source.first_line + before.matches('\n').count();
-        (line, before[line_start..].chars().count() + 1)
+        let at = self.clipped().start;
+        let line = self.source.line_of(at);
+        let before = &self.source.text[self.source.starts()[line]..at];
+        (self.source.first_line + line, before.chars().count() + 1)
     }
 }
 
-/// All problems of one scenario, in the order of the sources; never empty.
+/// What was found in one scenario, in the order of the sources; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    shown: Vec<Problem>,
+    unshown: usize,
+}
 
 impl Problems {
     /// # Panics
     /// Without any problem there is nothing to report.
     pub fn new(problems: Vec<Problem>) -> Problems {
-        assert!(!problems.is_empty());
-        Problems(problems)
+        Problems::counted(problems, 0)
     }
 
+    /// With so many more that are only counted.
+    ///
+    /// # Panics
+    /// Without any problem there is nothing to report.
+    pub fn counted(shown: Vec<Problem>, unshown: usize) -> Problems {
+        assert!(!shown.is_empty());
+        Problems { shown, unshown }
+    }
+
+    /// Those that are told in full.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.shown.iter()
     }
 
+    /// How many are only counted.
+    pub fn unshown(&self) -> usize {
+        self.unshown
+    }
+
+    /// Whether there is an error, which one that is moot is to whoever checks.
+    pub fn has_errors(&self) -> bool {
+        self.unshown > 0 || self.shown.iter().any(|problem| problem.level <= Level::Moot)
+    }
+
+    /// For whoever runs the scenario all the same: what is moot becomes a warning, notes are left
+    /// out; none, if nothing is left.
+    pub fn as_warnings(&self) -> Option<Problems> {
+        let telling = self.shown.iter().filter(|problem| problem.level != Level::Note);
+        let warning = |problem: &Problem| problem.clone().at_level(Level::Warning);
+        let shown: Vec<Problem> = telling.map(warning).collect();
+        (!shown.is_empty()).then(|| Problems::counted(shown, self.unshown))
+    }
+
+    /// All of them.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.shown.len() + self.unshown
     }
 
     /// Never true.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shown.is_empty()
     }
 
     /// For people: every problem with its excerpt, then their number.
@@ -153,24 +259,31 @@ impl Problems {
             false => Renderer::plain(),
         };
         let mut text = String::new();
-        for problem in &self.0 {
+        for problem in &self.shown {
             text.push_str(&renderer.render(&[problem.group()]));
             text.push_str("\n\n");
         }
-        text.push_str(&match self.0.len() {
-            1 => "1 problem".to_owned(),
-            many => format!("{many} problems"),
-        });
-        text
+        text + &self.tally()
     }
-}
 
-impl IntoIterator for Problems {
-    type Item = Problem;
-    type IntoIter = std::vec::IntoIter<Problem>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+    /// `2 problems, 1 warning`; what is not shown is said to be.
+    pub fn tally(&self) -> String {
+        let of = |levels: &[Level]| self.shown.iter().filter(|p| levels.contains(&p.level)).count();
+        let errors = of(&[Level::Error, Level::Moot]);
+        let (warnings, notes) = (of(&[Level::Warning]), of(&[Level::Note]));
+        // What is not shown is of the gravest kind that is.
+        let (more_errors, more) = if errors > 0 { (self.unshown, 0) } else { (0, self.unshown) };
+        let counts =
+            [("problem", errors + more_errors), ("warning", warnings + more), ("note", notes)];
+        let counts = counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| {
+            let plural = if *count == 1 { "" } else { "s" };
+            format!("{count} {word}{plural}")
+        });
+        let text = counts.collect::<Vec<_>>().join(", ");
+        match self.unshown {
+            0 => text,
+            unshown => format!("{text}; {unshown} of them are not shown"),
+        }
     }
 }
 

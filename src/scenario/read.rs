@@ -1,6 +1,7 @@
 //! The reader: text → tree → structure → types → rules → files.
 
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::de::DeTable;
@@ -44,23 +45,33 @@ pub fn load_text(
 ) -> Result<Loaded, Problems> {
     let mut findings = Findings::new(name, text, sets);
     let Some((tree, scenario)) = typed(&mut findings, text) else {
-        return Err(Problems::new(findings.sorted()));
+        return Err(findings.problems().expect("there is a reason"));
     };
     let root = Path::root();
     let mut checker = Checker { findings: &mut findings, tree: &tree, scenario: &scenario, root };
     checker.all();
-    let loaded = files::load(&mut checker, base_dir, text);
-    match findings.problems.is_empty() {
-        true => Ok(Loaded { files: std::mem::take(&mut findings.files), ..loaded }),
-        false => Err(Problems::new(findings.sorted())),
+    let mut loaded = files::load(&mut checker, base_dir, text);
+    checker.uses();
+    checker.bounded(&loaded);
+    let refused = findings.has_errors();
+    let problems = findings.problems();
+    match problems {
+        Some(problems) if refused => Err(problems),
+        remarks => {
+            loaded.remarks = remarks.map(Arc::new);
+            loaded.files = std::mem::take(&mut findings.files);
+            Ok(loaded)
+        }
     }
 }
 
 /// The tree and the scenario in it, if its structure is sound.
 fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        syntax(findings, &errors, text.len());
+    syntax(findings, &errors, text.len());
+    // What follows a key that is given twice is as it was meant; after other errors it may be
+    // anything.
+    if errors.iter().any(|error| !is_duplicate(error)) {
         return None;
     }
     let mut tree = Node::of_table(&table, 0, 0);
@@ -68,11 +79,8 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     tree.place.span = 0..0;
     overrides::apply(findings, &mut tree);
     profile::apply(&mut tree);
-    walk::walk(findings, &tree, schema::root(), &Path::root());
-    if !findings.problems.is_empty() {
-        return None;
-    }
-    let plain = tree.plain().expect("the walk lets no number beyond 64 bits pass");
+    walk::walk(findings, &mut tree, schema::root(), &Path::root());
+    let plain = tree.plain().expect("the walk lets no broken number pass");
     match Scenario::deserialize(plain) {
         Ok(scenario) => Some((tree, scenario)),
         // The walk asks for more than serde does, so this is a bug; still it gets a message.
@@ -84,23 +92,28 @@ fn typed(findings: &mut Findings, text: &str) -> Option<(Node, Scenario)> {
     }
 }
 
+fn is_duplicate(error: &toml::de::Error) -> bool {
+    error.message().contains("duplicate key")
+}
+
 /// One problem per line: what follows an error in its line is mostly an echo of it.
 fn syntax(findings: &mut Findings, errors: &[toml::de::Error], length: usize) {
     /// Enough for a scenario; a file of another kind has an error in every line.
     const SHOWN: usize = 20;
+    let source = Arc::clone(&findings.sources[0]);
     let mut lines = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(length..length);
+        let line = source.line_of(span.start);
+        if lines.contains(&line) {
+            continue;
+        }
+        lines.push(line);
         let place = Place { source: 0, span };
         let message = format!("not valid TOML: {}", error.message());
         let help = syntax_remedy(error.message()).map(str::to_owned);
         findings.at(&place, &Path::root(), message, help);
-        let line = findings.problems.last().map(|problem| problem.line);
-        if lines.contains(&line) {
-            findings.problems.pop();
-        }
-        lines.push(line);
-        if findings.problems.len() == SHOWN {
+        if lines.len() == SHOWN {
             return;
         }
     }

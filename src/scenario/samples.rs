@@ -7,12 +7,11 @@ use csv::ByteRecord;
 
 use super::availability::{Online, When};
 use super::check::Checker;
-use super::csv_file::CsvFile;
+use super::csv_file::{CsvFile, Read};
 use super::file::{Download, Scenario};
 use super::files::bytes_of;
 use super::law::{Amount, Between, Law};
 use super::path::Path;
-use super::problem::Problem;
 
 /// A truncation that keeps less would be drawn for too long.
 const KEPT_LEAST: f64 = 1e-3;
@@ -72,10 +71,7 @@ impl Each<'_, '_> {
                 let Some((name, bytes)) = bytes_of(self.checker, self.base_dir, &path, file) else {
                     return;
                 };
-                match read::<U>(&name, &bytes, *between) {
-                    Ok(read) => *values = Some(read),
-                    Err(problems) => self.checker.findings.problems.extend(problems),
-                }
+                *values = self.checker.read(read::<U>(&name, &bytes, *between));
             }
             Law::Mixture(parts) => {
                 let path = path.key("mixture");
@@ -98,7 +94,7 @@ impl Each<'_, '_> {
     /// A truncation keeps enough of its law.
     fn kept<U: Amount>(&mut self, path: &Path, law: &Law<U>, from: f64, to: f64) {
         // A law that is refused has no distribution function.
-        if !self.checker.findings.problems.is_empty() {
+        if self.checker.findings.has_errors() {
             return;
         }
         let law = law.compiled();
@@ -113,12 +109,8 @@ impl Each<'_, '_> {
 /// Reads a column of positive numbers.
 ///
 /// # Errors
-/// Every malformed row up to a limit; nothing is half-read.
-pub fn read<U: Amount>(
-    name: &str,
-    bytes: &[u8],
-    between: Between,
-) -> Result<Arc<[f64]>, Vec<Problem>> {
+/// Every malformed row up to a limit; nothing is half-read. What was read comes with notes.
+pub fn read<U: Amount>(name: &str, bytes: &[u8], between: Between) -> Read<Arc<[f64]>> {
     let mut file = CsvFile::open(name, bytes, &[U::COLUMN]);
     let mut values = Vec::new();
     let Some(column) = file.required(U::COLUMN) else {

@@ -32,13 +32,11 @@ impl Campaign {
         shares.iter().enumerate().map(size).collect()
     }
 
-    /// The first stage of `total` devices that takes nobody where the platform refuses that,
-    /// counted from 0.
-    pub fn stage_of_nobody(&self, total: u64) -> Option<usize> {
+    /// Stages of these sizes that the platform refuses, since they take nobody; counted from 0.
+    pub fn stages_of_nobody(&self, sizes: &[u64]) -> Vec<usize> {
         let refuses = self.stage_sizes == StageSizes::FloorEach;
-        let sizes = self.stage_sizes(total);
-        let is_empty = |(size, share): (&u64, u64)| refuses && *size == 0 && share > 0;
-        sizes.iter().zip(shares(&self.stages)).position(is_empty)
+        let empty = sizes.iter().enumerate().filter(|(_, size)| refuses && **size == 0);
+        empty.map(|(at, _)| at).collect()
     }
 }
 
@@ -132,10 +130,11 @@ mod tests {
 
     #[test]
     fn nobody_in_a_stage_is_refused_by_one_platform_only() {
-        for (sizes, first) in [("floor", None), ("round", None), ("floor-each", Some(0))] {
+        for (sizes, empty) in [("floor", vec![]), ("round", vec![]), ("floor-each", vec![0])] {
             let campaign = campaign(&format!("{}\nstage_sizes = '{sizes}'", phases(&[5.0, 100.0])));
-            assert_eq!(campaign.stage_of_nobody(9), first, "{sizes}");
-            assert_eq!(campaign.stage_of_nobody(20), None);
+            let of = |total| campaign.stages_of_nobody(&campaign.stage_sizes(total));
+            assert_eq!(of(9), empty, "{sizes}");
+            assert!(of(20).is_empty());
         }
     }
 }

@@ -6,15 +6,14 @@ use csv::ByteRecord;
 
 use super::Traces;
 use super::check::LONGEST;
-use super::csv_file::CsvFile;
-use super::problem::Problem;
+use super::csv_file::{CsvFile, Read};
 use crate::model::Time;
 
 /// Reads traces; rows of one device are in order of time, and those of several may be mixed.
 ///
 /// # Errors
-/// Every malformed row up to a limit; nothing is half-read.
-pub fn read(name: &str, bytes: &[u8]) -> Result<Traces, Vec<Problem>> {
+/// Every malformed row up to a limit; nothing is half-read. What was read comes with notes.
+pub fn read(name: &str, bytes: &[u8]) -> Read<Traces> {
     let mut file = CsvFile::open(name, bytes, &["device", "time_s", "state"]);
     let mut traces = Traces::default();
     let columns = (file.required("device"), file.required("time_s"), file.required("state"));

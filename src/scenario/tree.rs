@@ -83,11 +83,14 @@ impl Node {
         (node, true)
     }
 
-    /// The same values without places, for serde; none if an integer leaves 64 bits.
+    /// The same values without places, for serde; none if an integer leaves 128 bits.
     pub fn plain(&self) -> Option<Plain> {
         Some(match &self.value {
             Value::Text(text) => Plain::String(text.clone()),
-            Value::Whole(whole) => Plain::Integer(i64::try_from(*whole).ok()?),
+            // Where such a great one is taken, any number is.
+            Value::Whole(whole) => {
+                i64::try_from(*whole).map_or(Plain::Float(*whole as f64), Plain::Integer)
+            }
             Value::Real(real) => Plain::Float(*real),
             Value::Flag(flag) => Plain::Boolean(*flag),
             Value::Date(date) => Plain::Datetime(*date),

@@ -1,15 +1,15 @@
 //! From the checked scenario to the campaign that the coordinator runs.
 
-use jiff::Timestamp;
-use jiff::civil::Time as Clock;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::model::{DeviceId, Span, Time};
 use crate::rng::Purpose;
 use crate::scenario::Loaded;
 use crate::scenario::file::{self, PushRate, Scenario};
-use crate::scenario::moments::{Counted, Moment, TimeOfDay};
+use crate::scenario::moments::{Counted, Moment};
 use crate::scenario::rules::{self, Act, DEVICE_CLOCK};
+use crate::scenario::windows::first_mark;
+pub use crate::scenario::windows::windows;
 use crate::scheduler::{
     AbortAction, AbortMetric, AbortRule, Action, Campaign, CampaignPolicy, Count, Denominator,
     DeviceList, Dispatcher, Exponential, Group, GroupDenominator, Groups, Lane, Limiter, Marks,
@@ -221,49 +221,7 @@ fn openings(loaded: &Loaded, zone: &str) -> Openings {
 
 /// Counted from midnight of the run's first day in UTC.
 fn marks(every: Span, date: Moment) -> Marks {
-    let past = (date.0 as u64 % 86_400 * 1_000_000) % every.0;
-    Marks { first: Time((every.0 - past) % every.0), every }
-}
-
-/// Daily windows in the time of the run, from its beginning to beyond its end.
-pub fn windows(
-    from: TimeOfDay,
-    to: TimeOfDay,
-    zone: &TimeZone,
-    date: Moment,
-    until: Span,
-) -> Vec<(Time, Time)> {
-    let start = Timestamp::from_second(date.0).expect("checked");
-    let clock = |time: TimeOfDay| Clock::constant((time.0 / 60) as i8, (time.0 % 60) as i8, 0, 0);
-    // Where the clock is put forward over the time, the moment at which that happens counts.
-    let instant = |day: jiff::civil::Date, time: TimeOfDay| {
-        let ambiguous = zone.to_ambiguous_zoned(day.to_datetime(clock(time)));
-        let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
-        let after = ambiguous.compatible().expect("in range").timestamp();
-        // What comes out of the gap is at the change or later.
-        let at = match zone.preceding(after + jiff::SignedDuration::from_secs(1)).next() {
-            Some(change) if is_gap => change.timestamp(),
-            _ => after,
-        };
-        let since = at.as_microsecond() - start.as_microsecond();
-        Time(u64::try_from(since).unwrap_or(0))
-    };
-    let mut day = start.to_zoned(zone.clone()).date().yesterday().expect("in range");
-    let mut windows: Vec<(Time, Time)> = Vec::new();
-    loop {
-        let close_day = if to <= from { day.tomorrow().expect("in range") } else { day };
-        let (open, close) = (instant(day, from), instant(close_day, to));
-        if open < close {
-            match windows.last_mut().filter(|last| last.1 >= open) {
-                Some(last) => last.1 = last.1.max(close),
-                None => windows.push((open, close)),
-            }
-        }
-        if open > Time(until.0) {
-            return windows;
-        }
-        day = day.tomorrow().expect("in range");
-    }
+    Marks { first: first_mark(every, date), every }
 }
 
 /// What operators do, and when.

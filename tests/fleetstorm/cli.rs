@@ -115,6 +115,42 @@ fn check_names_file_line_key_and_remedy_of_every_problem() {
 }
 
 #[test]
+fn a_missing_file_does_not_hide_the_others() {
+    let folder = folder();
+    let files = ["check", "missing.toml", "bad.toml", "good.toml"];
+    let (code, stdout, stderr) = call(&folder, &files);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("missing.toml: cannot be read"), "{stderr}");
+    assert!(stderr.contains("fleet.devices = 0"), "{stderr}");
+    assert!(stdout.contains("good.toml: OK") && stdout.contains("bad.toml: INVALID"), "{stdout}");
+}
+
+#[test]
+fn what_cannot_come_about_is_an_error_to_check_and_a_warning_to_run() {
+    let folder = folder();
+    let sets = ["--set", "campaign.stage_sizes=round", "--set", "run.until=1 min"];
+    let check = |format: &str| {
+        let arguments = [&["check", "good.toml", "--format", format][..], &sets].concat();
+        call(&folder, &arguments)
+    };
+    let (code, stdout, stderr) = check("human");
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stdout.contains("INVALID, 2 problems"), "{stdout}");
+    assert!(stdout.contains("at least  1 min 59 s by rate"), "{stdout}");
+    assert!(check("github").1.starts_with("::error title=fleetstorm::"));
+    let json: Value = serde_json::from_str(&check("json").1).unwrap();
+    assert_eq!((&json[0]["valid"], &json[0]["problems_unshown"]), (&false.into(), &0.into()));
+    assert_eq!(json[0]["problems"][0]["level"], "error");
+    assert_eq!(json[0]["facts"]["bound_by"], "rate");
+    assert_eq!(json[0]["facts"]["bounds"][0]["at_least_s"], 119.4);
+    let run = [&["run", "good.toml", "--no-results"][..], &sets].concat();
+    let (code, _, stderr) = call(&folder, &run);
+    assert_eq!(code, 0);
+    assert!(stderr.contains("warning: run.until") && stderr.contains("2 warnings"), "{stderr}");
+    assert_eq!(call(&folder, &[&run[..], &["--quiet"]].concat()).2, "");
+}
+
+#[test]
 fn set_changes_a_key() {
     let folder = folder();
     let sets = ["--set", "fleet.devices=321", "--set", "campaign.name=\"other\"", "--seed", "9"];

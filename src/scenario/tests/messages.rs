@@ -148,7 +148,7 @@ fn variants() {
         (
             "sigma = 0.3",
             "sgma = 0.3",
-            &["install.lognormal.sgma: unknown key", "install.lognormal.sigma is missing"],
+            &["install.lognormal.sgma: unknown key", "did you mean `sigma`?", "1 problem"],
         ),
     ]);
 }

@@ -1,9 +1,11 @@
 //! The reader as a user meets it.
 
 mod agreement;
+mod course;
 mod fleets;
 mod messages;
 mod networks;
+mod one_pass;
 mod robustness;
 mod rules;
 mod sets;

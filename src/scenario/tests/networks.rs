@@ -69,7 +69,7 @@ fn availability() {
         (
             "online.always = {}",
             "online.profile.share = [0.5, 0.6]",
-            &["online.profile.share", "needs at least 24 entry"],
+            &["online.profile.share", "needs at least 24 entries"],
         ),
         (
             "online.always = {}",
@@ -165,19 +165,20 @@ fn broken_traces_and_samples_name_line_and_rule() {
         ("duration_s\nx\n", "is not a number"),
         ("duration_s\n0\n", "must be from 0.000001"),
         ("duration_s\n1\n", "has 1 rows"),
-        ("rate_bps\n1\n2\n", "unknown column"),
+        ("rate_bps\n1\n2\n", "duration_s: the column is missing"),
     ] {
         let message = shown(samples::read::<Span>("s.csv", text.as_bytes(), Between::Linear));
         assert!(message.contains(part), "{text:?}: {message}");
     }
-    let rates = samples::read::<BitRate>("s.csv", b"rate_bps\n1000\n2e6\n", Between::Step).unwrap();
+    let rates =
+        samples::read::<BitRate>("s.csv", b"rate_bps\n1000\n2e6\n", Between::Step).unwrap().0;
     assert_eq!(*rates, [1000.0, 2e6]);
 }
 
 #[test]
 fn traces_of_several_devices_may_be_mixed() {
     let text = b"state,device,time_s\non,a,1.5\noff,b,2\noff,a,3\n";
-    let read = traces::read("t.csv", text).map_err(Problems::new).unwrap();
+    let (read, _) = traces::read("t.csv", text).map_err(Problems::new).unwrap();
     let at = |us: u64| Time(us);
     assert_eq!(
         read.traces,
@@ -199,7 +200,7 @@ proptest! {
         let _ = samples::read::<Span>("s.csv", &bytes, Between::Step);
         let mut text = "device,time_s,state\n".to_owned();
         rows.iter().for_each(|(d, t, s)| text.push_str(&format!("{d},{t},{s}\n")));
-        if let Ok(read) = traces::read("t.csv", text.as_bytes()) {
+        if let Ok((read, _)) = traces::read("t.csv", text.as_bytes()) {
             let changes: usize = read.traces.iter().map(|(_, _, changes)| changes.len()).sum();
             prop_assert_eq!(changes, rows.len());
         }

@@ -3,7 +3,7 @@
 //! Rules that no schema can say need not be known here: the program names the key, and the key is
 //! drawn anew, left out, or given a neighbour.
 
-use fleetstorm::scenario::{Problem, Problems};
+use fleetstorm::scenario::{Level, Problem, Problems};
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
@@ -25,7 +25,9 @@ pub fn mend(tree: &mut Value, problems: &Problems, drawer: &mut Drawer) {
     if !names.is_empty() {
         drawer.case.cohorts = names;
     }
-    let mut problems: Vec<&Problem> = problems.iter().collect();
+    // What is odd, or in vain, is run as well.
+    let is_error = |problem: &&Problem| problem.level == Level::Error;
+    let mut problems: Vec<&Problem> = problems.iter().filter(is_error).collect();
     problems.dedup_by(|a, b| a.path == b.path && a.file == b.file);
     // From behind, so that positions in lists stay what they are.
     for problem in problems.into_iter().rev() {
