@@ -40,10 +40,12 @@ impl Empirical {
         Empirical { values, cumulative, is_linear: true }
     }
 
+    /// The expected value, in the unit of the values.
     pub fn mean(&self) -> f64 {
         self.total() / self.cumulative.len() as f64
     }
 
+    /// One value, each as likely as any other; between the values if they are joined by lines.
     pub fn sample(&self, stream: &mut Stream) -> f64 {
         let at = below(stream.next_u64(), self.cumulative.len() as u64) as usize;
         match self.is_linear {

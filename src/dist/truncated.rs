@@ -58,6 +58,7 @@ impl Truncated {
         self.kept
     }
 
+    /// The expected value of what is kept.
     pub fn mean(&self) -> f64 {
         self.mean
     }

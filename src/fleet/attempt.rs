@@ -186,6 +186,7 @@ impl Attempt {
         matches!(self.phase, Phase::Over | Phase::Silent)
     }
 
+    /// Whether a download is under way, interrupted or not.
     #[inline(always)]
     pub fn is_downloading(&self) -> bool {
         self.phase == Phase::Downloading
@@ -196,6 +197,7 @@ impl Attempt {
         self.phase == Phase::Downloading && (self.running || self.mark().is_some())
     }
 
+    /// Whether the installation is under way.
     #[inline(always)]
     pub fn is_installing(&self) -> bool {
         self.phase == Phase::Installing

@@ -112,6 +112,7 @@ impl Failures {
         Failures { below }
     }
 
+    /// What comes of an attempt whose draw is this word; uniform words meet the probabilities.
     #[inline(always)]
     pub fn verdict(&self, word: u64) -> Verdict {
         if word >= self.below[6].0 {

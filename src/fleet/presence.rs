@@ -51,6 +51,7 @@ impl Presence {
     /// Cohorts that the bits for them tell apart.
     pub const COHORTS_MAX: usize = 1 << 12;
 
+    /// In its first period, which ends at `until`; nothing was pushed yet.
     pub fn new(cohort: CohortId, online: bool, until: Time) -> Presence {
         let word = until.0 << UNTIL_SHIFT | u64::from(cohort.0) << COHORT_SHIFT | u64::from(online);
         Presence { word, periods: 0, flight: Presence::NO_FLIGHT }
@@ -61,6 +62,7 @@ impl Presence {
         Presence::new(CohortId(0), false, Time::NEVER)
     }
 
+    /// Whether the device is online in the current period.
     #[inline(always)]
     pub fn online(&self) -> bool {
         self.word & ONLINE != 0
@@ -72,6 +74,7 @@ impl Presence {
         Time(self.word >> UNTIL_SHIFT)
     }
 
+    /// Where the device stands in the push order.
     #[inline(always)]
     pub fn stage(&self) -> Stage {
         match (self.word & STAGE) >> 1 {
@@ -82,6 +85,7 @@ impl Presence {
         }
     }
 
+    /// Moves the device to another place in the push order.
     #[inline(always)]
     pub fn set_stage(&mut self, stage: Stage) {
         self.word = self.word & !STAGE | (stage as u64) << 1;
@@ -99,11 +103,13 @@ impl Presence {
         self.word & ENTERED != 0
     }
 
+    /// Notes that the calendar holds an entry for the end of this period.
     #[inline(always)]
     pub fn set_entered(&mut self) {
         self.word |= ENTERED;
     }
 
+    /// The cohort the device belongs to.
     #[inline(always)]
     pub fn cohort(&self) -> CohortId {
         CohortId(((self.word & LOW) >> COHORT_SHIFT) as u16)

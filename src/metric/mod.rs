@@ -116,6 +116,7 @@ impl Label {
         Label::Stage,
     ];
 
+    /// As it stands in a query, such as `failed.share{cohort="battery"}`.
     pub fn name(self) -> &'static str {
         match self {
             Label::Cohort => "cohort",

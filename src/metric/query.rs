@@ -192,6 +192,7 @@ pub struct Measured<'a> {
 }
 
 impl<'a> Measured<'a> {
+    /// Sums the run up once, however many numbers are asked for.
     pub fn new(run: &'a Outcome) -> Measured<'a> {
         Measured { run, totals: run.packages().map(Outcome::total).collect() }
     }

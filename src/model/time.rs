@@ -17,6 +17,7 @@ impl Time {
     /// "Never": later than any instant a run can reach (2^48 - 1 µs, 8.9 years).
     pub const NEVER: Time = Time((1 << 48) - 1);
 
+    /// Whether the instant is [`Time::NEVER`].
     #[inline(always)]
     pub fn is_never(self) -> bool {
         self >= Time::NEVER
@@ -60,6 +61,7 @@ impl Span {
         Span((micros + INTEGERS).to_bits() & ((1 << 52) - 1))
     }
 
+    /// The length in seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }

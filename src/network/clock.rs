@@ -27,6 +27,7 @@ impl Clock {
         Clock { from: now, reading: 0.0, speed }
     }
 
+    /// How far it goes on in one µs of the wall clock.
     pub fn speed(&self) -> f64 {
         self.speed
     }

@@ -28,10 +28,12 @@ impl<T: Copy> Default for Monotone<T> {
 }
 
 impl<T: Copy> Monotone<T> {
+    /// How many values wait.
     pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether no value waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

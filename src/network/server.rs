@@ -91,6 +91,7 @@ impl Server {
         u32::try_from(self.queue).ok()
     }
 
+    /// How many requests can be in service at a time.
     pub fn workers(&self) -> u32 {
         self.free.len() as u32
     }

@@ -111,6 +111,7 @@ pub struct LatencySummary {
 }
 
 impl Conservation {
+    /// The tasks of a tally by what became of them.
     pub fn of(tally: &Tally) -> Conservation {
         Conservation {
             open: tally.open(),
@@ -168,6 +169,7 @@ impl TimeToUpdated {
 }
 
 impl LatencySummary {
+    /// Moments and quantiles of a distribution; null where nothing was recorded.
     pub fn of(latency: &Latency) -> LatencySummary {
         let at = |q| latency.quantile(q).map(Span::as_secs_f64);
         LatencySummary {

@@ -14,6 +14,7 @@ use crate::sim::outcome::{COUNTERS, Outcome, Tally};
 pub struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
+    /// Every counter of [`COUNTERS`], read from a tally.
     pub fn of(tally: &Tally) -> Counters {
         let counters = COUNTERS.iter();
         Counters(counters.map(|counter| (counter.name.to_owned(), (counter.of)(tally))).collect())
@@ -51,6 +52,7 @@ impl JsonSchema for Counters {
 pub struct Metrics(BTreeMap<String, Option<f64>>);
 
 impl Metrics {
+    /// Every standard metric of a run; null where it has no value.
     pub fn of(run: &Outcome) -> Metrics {
         let (all, measured) = (metric::standard(), metric::Measured::new(run));
         let number = |query: &metric::Query| measured.value(query).number();

@@ -97,6 +97,7 @@ impl AbortSummary {
 }
 
 impl RuleSummary {
+    /// What became of an abort rule; instants in seconds, shares in percent.
     pub fn of(outcome: &RuleOutcome) -> RuleSummary {
         let RuleOutcome { rule, met, highest, executed, left_out } = outcome;
         let reasons = FailureReason::ALL.iter().zip(left_out).filter(|(_, n)| **n > 0);

@@ -12,6 +12,7 @@ use crate::sim::outcome::{
 };
 use crate::stats::Minutes;
 
+/// [`scenario`] as if read from a file, with no other files beside it.
 pub fn loaded() -> Loaded {
     Loaded {
         scenario: scenario(),
@@ -45,6 +46,7 @@ fn campaign() -> CampaignOutcome {
     }
 }
 
+/// One campaign to one cohort, `eu-lte`.
 pub fn scenario() -> Scenario {
     let law = || Law::Constant(Span::secs(10));
     let cohort = Cohort {

@@ -172,6 +172,7 @@ pub struct EventSummary {
 }
 
 impl Summary {
+    /// The summary of a run of this scenario.
     pub fn of(scenario: &Scenario, outcome: &Outcome) -> Summary {
         let events = outcome.events;
         Summary {

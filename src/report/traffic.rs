@@ -75,6 +75,7 @@ pub struct BackendSummary {
 }
 
 impl TrafficSummary {
+    /// Links and server of a run; none where nothing is shared.
     pub fn of(outcome: &Outcome) -> Option<TrafficSummary> {
         let traffic = outcome.traffic.as_ref()?;
         let duration_s = outcome.end.as_secs_f64().max(1e-6);

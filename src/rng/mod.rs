@@ -71,6 +71,7 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// From the seed of a run.
     pub fn new(seed: u64) -> Streams {
         // Neighbouring seeds and purposes get unrelated keys. Squares wants them odd.
         let key = |purpose: usize| philox4x64([purpose as u64, 0, 0, 0], [seed, 0])[0] | 1;
@@ -116,6 +117,7 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// The next word, uniform over all 64 bits.
     #[inline(always)]
     pub fn next_u64(&mut self) -> u64 {
         let word = squares64(self.counter, self.key);
@@ -180,6 +182,7 @@ pub fn threshold(p: f64) -> u64 {
 pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
+    /// The next word, uniform over all 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

@@ -29,6 +29,7 @@ pub enum AbortMetric {
 }
 
 impl AbortMetric {
+    /// As the reports call it.
     pub fn name(self) -> &'static str {
         match self {
             AbortMetric::Failed => "failed",
@@ -60,6 +61,7 @@ pub enum Denominator {
 }
 
 impl Denominator {
+    /// As the reports call it.
     pub fn name(self) -> &'static str {
         match self {
             Denominator::Finished => "finished",
@@ -91,14 +93,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Tasks that failed, for whatever reason.
     pub fn failed(&self) -> u64 {
         self.failures.iter().sum()
     }
 
+    /// Tasks that succeeded or failed; canceled ones are neither.
     pub fn finished(&self) -> u64 {
         self.succeeded + self.failed()
     }
 
+    /// Failed tasks that the metric counts.
     pub fn of(&self, metric: AbortMetric) -> u64 {
         let failures = FailureReason::ALL.iter().zip(&self.failures);
         failures.filter(|(reason, _)| metric.counts(**reason)).map(|(_, n)| n).sum()

@@ -188,10 +188,12 @@ impl Campaign {
         self.rivaled = rivaled && self.policy.dynamic;
     }
 
+    /// Where the campaign stands in its life.
     pub fn status(&self) -> CampaignStatus {
         self.status
     }
 
+    /// What the abort rules go by: what became of its tasks so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }

@@ -11,6 +11,7 @@ pub enum Verification {
 }
 
 impl Verification {
+    /// As the reports call it.
     pub fn name(self) -> &'static str {
         match self {
             Verification::NotNeeded => "not-needed",

@@ -124,6 +124,7 @@ impl TaskStatus {
         TaskStatus::Canceled,
     ];
 
+    /// As the platform spells it, in capitals.
     pub fn name(self) -> &'static str {
         match self {
             TaskStatus::Confirm => "CONFIRM",
@@ -223,11 +224,13 @@ pub struct Registry {
 
 /// What the platform writes down.
 impl Registry {
+    /// Packages are numbered in the order in which they are added.
     pub fn add_package(&mut self, package: PackageInfo) -> PackageId {
         self.packages.push(package);
         PackageId(self.packages.len() as u32 - 1)
     }
 
+    /// Campaigns are numbered in the order in which they are added; this one has no tasks yet.
     pub fn add_campaign(&mut self, campaign: CampaignInfo) -> CampaignId {
         self.campaigns.push(campaign);
         self.tasks_of.push(Vec::new());

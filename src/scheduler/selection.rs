@@ -22,6 +22,7 @@ pub enum DeviceList {
 }
 
 impl DeviceList {
+    /// How many devices there are in the list.
     #[inline(always)]
     pub fn len(&self) -> u64 {
         match self {
@@ -30,6 +31,7 @@ impl DeviceList {
         }
     }
 
+    /// Whether there is no device in the list.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -51,6 +53,7 @@ impl Selection {
         Selection { list, next: 0, targeted: targeted.map(Vec::from), withdrawn: None }
     }
 
+    /// Whether the end of the list is reached.
     #[inline(always)]
     pub fn is_exhausted(&self) -> bool {
         self.next >= self.list.len()

@@ -61,6 +61,7 @@ impl FailureReason {
         FailureReason::Rejected,
     ];
 
+    /// As reports and metrics call it.
     pub fn name(self) -> &'static str {
         match self {
             FailureReason::Upgrade => "upgrade",
@@ -250,6 +251,7 @@ impl CampaignStatus {
         CampaignStatus::Deleted,
     ];
 
+    /// As the reports call it.
     pub fn name(self) -> &'static str {
         match self {
             CampaignStatus::Draft => "draft",
@@ -346,6 +348,7 @@ impl DeviceStatus {
         DeviceStatus::NotUpgraded,
     ];
 
+    /// As the platform shows it.
     pub fn name(self) -> &'static str {
         match self {
             DeviceStatus::UpgradeFailed => "Upgrade Failed",

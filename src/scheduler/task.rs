@@ -125,11 +125,13 @@ impl Task {
         Task { state: TaskState::AwaitingConfirmation, ..Task::default() }
     }
 
+    /// Where the task stands.
     #[inline(always)]
     pub fn state(&self) -> TaskState {
         self.state
     }
 
+    /// The number of the current attempt, from 1; 0 before the first push.
     #[inline(always)]
     pub fn attempt(&self) -> u8 {
         self.attempt

@@ -44,6 +44,7 @@ impl Alarms {
 }
 
 impl TaskRules {
+    /// Rules of tasks none of which has an alarm of its own yet.
     pub fn new(policy: TaskPolicy) -> TaskRules {
         TaskRules { policy, alarms: Vec::new() }
     }

@@ -96,6 +96,7 @@ pub enum Answer {
 }
 
 impl Desk {
+    /// Nobody has asked anything yet.
     pub fn new(backend: &Backend) -> Desk {
         Desk {
             is_capped: backend.connections.is_some(),
@@ -175,6 +176,10 @@ impl<'w> Books<'w> {
         network.and_then(|network| network.backend.as_ref()).expect("there is a server")
     }
 
+    /// What is asked of the server.
+    ///
+    /// # Panics
+    /// If the scenario has no server.
     pub fn desk(&mut self) -> &mut Desk {
         let traffic = self.traffic.as_mut().expect("there is a server");
         traffic.desk.as_mut().expect("there is a server")

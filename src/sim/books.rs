@@ -71,6 +71,7 @@ pub struct Books<'w> {
 }
 
 impl<'w> Books<'w> {
+    /// Empty books: no device has a turn, no task is counted yet.
     pub fn new(world: &'w World) -> Books<'w> {
         Books {
             world,
@@ -132,11 +133,13 @@ impl<'w> Books<'w> {
         }
     }
 
+    /// What became of a cohort's devices.
     #[inline(always)]
     pub fn tally(&mut self, cohort: CohortId) -> &mut Tally {
         &mut self.tallies[usize::from(cohort.0)]
     }
 
+    /// Counts a task that goes from one state to another; a final one is not open any more.
     #[inline(always)]
     pub fn moved(&mut self, cohort: CohortId, from: TaskState, to: TaskState) {
         let states = &mut self.tally(cohort).states;
@@ -145,11 +148,13 @@ impl<'w> Books<'w> {
         take(&mut self.open, u64::from(to.is_final()));
     }
 
+    /// Counts a queued task that waits for something else now.
     #[inline(always)]
     pub fn requeue(&mut self, cohort: CohortId, from: QueueCause, to: QueueCause) {
         self.moved(cohort, TaskState::Queued(from), TaskState::Queued(to));
     }
 
+    /// Hands the device over to be pushed at its turn; `again`: its task was pushed before.
     #[inline(always)]
     pub fn make_ready(
         &mut self,

@@ -65,6 +65,7 @@ pub struct Entry(u32);
 pub const NUMBERS: u32 = 1 << 30;
 
 impl Entry {
+    /// An entry for what has this number among those of its kind; numbers lie below [`NUMBERS`].
     #[inline(always)]
     pub fn new(kind: Kind, number: u32) -> Entry {
         debug_assert!(number < NUMBERS);
@@ -80,6 +81,7 @@ struct FarEntry {
 }
 
 impl Calendar {
+    /// An empty calendar at tick 0.
     pub fn new() -> Calendar {
         Calendar {
             near: boxed(0),
@@ -241,10 +243,12 @@ pub struct Entering {
 const GATHERED: usize = 32;
 
 impl Entering {
+    /// Nothing is gathered.
     pub fn new() -> Entering {
         Entering { list: [(0, Entry(0)); GATHERED], count: 0 }
     }
 
+    /// Gathers an entry for `tick`; a full list goes into the calendar.
     #[inline(always)]
     pub fn push(&mut self, calendar: &mut Calendar, tick: u64, entry: Entry) {
         self.list[self.count % GATHERED] = (tick, entry);

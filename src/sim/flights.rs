@@ -25,6 +25,7 @@ pub struct Active<'a> {
 }
 
 impl Active<'_> {
+    /// The cohort the device belongs to.
     #[inline(always)]
     pub fn cohort(&self) -> CohortId {
         self.presence.cohort()
@@ -240,6 +241,7 @@ impl Books<'_> {
         }
     }
 
+    /// The device's first progress report, `took` after the offer left; none if it comes late.
     pub fn hear_progress(&mut self, active: &mut Active, now: Time, took: Span) {
         if self.hear(active, now, Input::Progress { percent: 0 }) != Effect::Late {
             let tally = self.tally(active.cohort());

@@ -36,6 +36,7 @@ pub struct Idle {
 const GROUP: usize = 64;
 
 impl Idle {
+    /// Before the first stride.
     pub fn new(world: &World) -> Idle {
         Idle {
             stride_bits: stride_bits(world),

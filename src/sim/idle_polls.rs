@@ -67,6 +67,7 @@ const MOST: f64 = 0.99;
 const MINUTE_US: u64 = Minutes::BIN.0;
 
 impl IdlePolls {
+    /// Every device of a cohort that polls is idle at first; no polls if no cohort does.
     pub fn new(world: &World, backend: &Backend) -> IdlePolls {
         let load = backend.server.as_ref().map(|server| Load {
             workers: f64::from(server.workers()),

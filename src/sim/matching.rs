@@ -67,6 +67,10 @@ pub struct Matching {
 }
 
 impl Matching {
+    /// Before the first match; tells the shards' ledgers what they are to keep.
+    ///
+    /// # Panics
+    /// If a shard has no ledger.
     pub fn new(rollouts: &[Rollout]) -> Matching {
         let world = rollouts[0].world();
         let devices = (0..world.devices.count()).map(DeviceId);

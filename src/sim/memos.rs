@@ -14,6 +14,7 @@ pub struct Memos {
 }
 
 impl Memos {
+    /// One memo for all, unless a cohort needs one for each slot.
     pub fn new(world: &World) -> Memos {
         let needed = world.cohorts.iter().any(|cohort| cohort.reach.is_some());
         Memos { memos: vec![Memo::default()], needed }
@@ -25,6 +26,7 @@ impl Memos {
         self.needed
     }
 
+    /// The memo of a slot, which is blank where it was not asked for before.
     #[inline(always)]
     pub fn of(&mut self, slot: u32) -> &mut Memo {
         let at = if self.needed { slot as usize } else { 0 };

@@ -154,6 +154,7 @@ pub struct BackendOutcome {
 }
 
 impl BackendOutcome {
+    /// Polls and requests for downloads, without the polls of idle devices.
     pub fn requests(&self) -> u64 {
         self.polls + self.download_requests + self.expired_links
     }
@@ -190,6 +191,7 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// As the reports call it.
     pub fn name(self) -> &'static str {
         match self {
             Ended::AllFinal => "all-final",
@@ -214,10 +216,12 @@ pub struct Events {
 }
 
 impl Events {
+    /// Events of all kinds.
     pub fn total(&self) -> u64 {
         self.flips + self.pushes + self.phases + self.timers
     }
 
+    /// Adds what another part of the run handled.
     pub fn merge(&mut self, other: &Events) {
         self.flips += other.flips;
         self.pushes += other.pushes;

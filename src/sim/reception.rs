@@ -79,6 +79,7 @@ pub struct Crowd<'a, 'w> {
 }
 
 impl Reception {
+    /// A server that nobody has asked yet, but for the polls of idle devices.
     pub fn new(backend: &Backend, idle: IdlePolls) -> Reception {
         let workers = backend.server.as_ref().map_or(0, network::Server::workers);
         Reception {

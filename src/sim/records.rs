@@ -82,6 +82,7 @@ impl Records {
         })
     }
 
+    /// Whether there is a record for every device, and the slot follows from the device.
     pub fn every_device(&self) -> bool {
         self.every_device
     }
@@ -91,6 +92,7 @@ impl Records {
         self.presences.len()
     }
 
+    /// All presences, by slot.
     #[inline(always)]
     pub fn presences(&mut self) -> &mut [Presence] {
         &mut self.presences
@@ -105,11 +107,16 @@ impl Records {
         }
     }
 
+    /// The presence in a slot.
+    ///
+    /// # Panics
+    /// If there is no such slot.
     #[inline(always)]
     pub fn presence(&mut self, slot: u32) -> &mut Presence {
         &mut self.presences[slot as usize]
     }
 
+    /// The device whose record lies in the slot.
     #[inline(always)]
     pub fn device(&self, slot: u32) -> DeviceId {
         match self.every_device {
@@ -197,6 +204,7 @@ impl Records {
         Some(Active { device, index, presence, flight: &mut self.flights[index as usize] })
     }
 
+    /// All flights by index, those that are over among them.
     #[inline(always)]
     pub fn flights(&self) -> &[Flight] {
         &self.flights

@@ -111,6 +111,10 @@ impl Survey {
     }
 }
 
+/// The shard, once no other thread holds it.
+///
+/// # Panics
+/// If a thread panicked while it held the shard.
 pub fn lock<'a, 'w>(shard: &'a Mutex<Shard<'w>>) -> MutexGuard<'a, Shard<'w>> {
     shard.lock().expect("a shard's thread panicked")
 }
@@ -155,6 +159,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         }
     }
 
+    /// The world of the campaign's first package.
     pub fn world(&self) -> &'w World {
         &self.worlds[0]
     }
@@ -196,6 +201,7 @@ impl<'a, 'w> Rollout<'a, 'w> {
         self.shards.iter().map(started).sum()
     }
 
+    /// Does in all shards what the campaign orders, and tells it which tasks were queued once more.
     pub fn carry_out(&mut self, order: &Order, now: Time) {
         if let Order::Activate = order {
             self.activated = now;

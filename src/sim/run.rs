@@ -90,6 +90,7 @@ pub struct Work {
 }
 
 impl Work {
+    /// When it happens.
     pub fn at(&self) -> Time {
         self.at
     }

@@ -434,6 +434,7 @@ pub fn may_be_targeted(loaded: &Loaded, device: DeviceId) -> bool {
         && loaded.whitelist.as_ref().is_none_or(|white| white.binary_search(&device).is_ok())
 }
 
+/// Sets one bit; 64 to a word, the lowest first.
 pub fn set_bit(bits: &mut [u64], position: u64) {
     bits[(position / 64) as usize] |= 1 << (position % 64);
 }

@@ -86,6 +86,7 @@ pub struct Shard<'w> {
 }
 
 impl<'w> Shard<'w> {
+    /// At the first tick, with records that are still empty.
     pub fn new(world: &'w World, records: Records) -> Shard<'w> {
         Shard {
             records,

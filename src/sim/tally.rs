@@ -173,6 +173,7 @@ impl LatencyKind {
         LatencyKind::ActivationToUpdated,
     ];
 
+    /// As reports and metrics call it.
     pub fn name(self) -> &'static str {
         match self {
             LatencyKind::EligibleToPushed => "eligible-to-pushed",
@@ -196,22 +197,27 @@ impl Tally {
         assert_eq!(self.failures.iter().sum::<u64>(), self.failed(), "failures without a reason");
     }
 
+    /// Tasks in this state.
     pub fn count(&self, state: TaskState) -> u64 {
         self.states[state.index()]
     }
 
+    /// The distribution of one latency.
     pub fn latency(&self, kind: LatencyKind) -> &Latency {
         &self.latencies[kind as usize]
     }
 
+    /// Tasks that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.count(TaskState::Succeeded)
     }
 
+    /// Tasks that failed, for whatever reason.
     pub fn failed(&self) -> u64 {
         self.count(TaskState::Failed(FailureReason::Upgrade))
     }
 
+    /// Tasks that were canceled.
     pub fn canceled(&self) -> u64 {
         self.count(TaskState::Canceled)
     }
@@ -261,6 +267,7 @@ impl Tally {
         last.filter(|_| self.open() == 0)
     }
 
+    /// Adds the tally of other devices.
     pub fn merge(&mut self, other: &Tally) {
         self.targeted += other.targeted;
         add(&mut self.states, &other.states);

@@ -35,6 +35,7 @@ impl Tracer {
     /// The device of no fleet.
     const NOBODY: DeviceId = DeviceId(u32::MAX);
 
+    /// Keeps the log of this device; none: of nobody.
     pub fn new(device: Option<DeviceId>) -> Tracer {
         let device = device.unwrap_or(Tracer::NOBODY);
         Tracer { device, compared: u32::MAX, entries: Vec::new() }
@@ -45,6 +46,7 @@ impl Tracer {
         Tracer { compared: 0, ..Tracer::new(None) }
     }
 
+    /// Logs the entry if the device is traced; it is made only then.
     #[inline(always)]
     pub fn note(&mut self, device: DeviceId, entry: impl FnOnce() -> TraceEntry) {
         if (device.0 ^ self.device.0) & self.compared == 0 {

@@ -47,6 +47,7 @@ pub struct Load {
 }
 
 impl<'w> Traffic<'w> {
+    /// Nothing is loaded yet.
     pub fn new(network: &'w Network) -> Traffic<'w> {
         let classes = if network.has_links { network.shares.classes() } else { 0 };
         Traffic {
@@ -76,6 +77,7 @@ impl<'w> Traffic<'w> {
         prefetch(&self.loads, flight as usize + 1);
     }
 
+    /// What a flight loads; the list grows up to it.
     pub fn load(&mut self, flight: u32) -> &mut Load {
         let at = flight as usize;
         if at >= self.loads.len() {

@@ -63,14 +63,17 @@ pub struct Lanes {
 }
 
 impl Lanes {
+    /// A single lane for the whole fleet.
     pub fn one(zone: String) -> Lanes {
         Lanes { zones: vec![zone], of: Vec::new(), per_device: false }
     }
 
+    /// How many lanes there are.
     pub fn count(&self) -> usize {
         self.zones.len()
     }
 
+    /// The lane of a device of this cohort.
     #[inline(always)]
     pub fn of(&self, device: DeviceId, cohort: CohortId) -> u16 {
         let index = if self.per_device { device.0 as usize } else { usize::from(cohort.0) };
@@ -120,6 +123,7 @@ impl Shares {
         (self.below.len() == 1).then(|| self.below[0].1)
     }
 
+    /// What the word falls on: uniform words hit each by its share.
     #[inline]
     pub fn at(&self, word: u64) -> u16 {
         let last = self.below.len() - 1;
@@ -129,6 +133,7 @@ impl Shares {
 }
 
 impl Devices {
+    /// How many devices the fleet has.
     pub fn count(&self) -> u32 {
         match self {
             Devices::Generated { count, .. } => *count,
@@ -159,6 +164,10 @@ impl World {
         }
     }
 
+    /// The cohort of a device.
+    ///
+    /// # Panics
+    /// If the devices are listed and it is not among them.
     #[inline(always)]
     pub fn cohort_of(&self, device: DeviceId) -> CohortId {
         CohortId(match &self.devices {
@@ -195,11 +204,13 @@ impl World {
         Presence::joined(device, cohort, &self.streams)
     }
 
+    /// The cohort with this number.
     #[inline(always)]
     pub fn cohort(&self, id: CohortId) -> &Cohort {
         &self.cohorts[usize::from(id.0)]
     }
 
+    /// What the fate of the device follows from, the cohort being its own.
     #[inline(always)]
     pub fn luck(&self, device: DeviceId, cohort: CohortId) -> Luck<'_> {
         Luck {

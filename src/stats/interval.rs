@@ -14,10 +14,12 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Whether the value lies between the bounds, which are included.
     pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 
+    /// Half the distance of the bounds.
     pub fn half_width(&self) -> f64 {
         (self.high - self.low) / 2.0
     }

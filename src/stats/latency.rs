@@ -49,6 +49,7 @@ fn values(bin: usize) -> (u64, u64) {
 }
 
 impl Latency {
+    /// Counts one span.
     #[inline(always)]
     pub fn record(&mut self, span: Span) {
         self.record_many(span, 1);

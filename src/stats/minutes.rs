@@ -20,6 +20,7 @@ impl Minutes {
     /// The length of a bin.
     pub const BIN: Span = Span(MINUTE_US);
 
+    /// Adds to the minute in which `at` lies.
     #[inline(always)]
     pub fn add(&mut self, at: Time, amount: u64) {
         let minute = (at.0 / MINUTE_US) as usize;
@@ -49,6 +50,7 @@ impl Minutes {
         }
     }
 
+    /// Adds the amounts of another, minute by minute.
     pub fn merge(&mut self, other: &Minutes) {
         for (minute, amount) in other.iter() {
             self.add(Time(minute * MINUTE_US), amount);

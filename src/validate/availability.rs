@@ -43,6 +43,7 @@ fn in_every_mode(
     modes.into_iter().flat_map(run).collect()
 }
 
+/// Alternating renewal: the share of the fleet that is online at a device's turn.
 pub fn a01(effort: Effort) -> Vec<Observed> {
     in_every_mode(SKYPE, effort, |tally| {
         let online = share(tally.online_at_turn, tally.turns);
@@ -50,6 +51,7 @@ pub fn a01(effort: Effort) -> Vec<Observed> {
     })
 }
 
+/// How long an offer waits for a device of the fleet of [`a01`], and who is reached by when.
 pub fn a02(effort: Effort) -> Vec<Observed> {
     in_every_mode(SKYPE, effort, |tally| {
         let wait = tally.latency(LatencyKind::PushedToUpdated);
@@ -85,27 +87,33 @@ fn residual(off: &str, effort: Effort, has_tail: bool) -> Vec<Observed> {
     })
 }
 
+/// The rest of an off period at a random instant: exponential.
 pub fn a03a(effort: Effort) -> Vec<Observed> {
     residual(".exponential.mean = '10 h'", effort, true)
 }
 
+/// As [`a03a`], off periods constant: what is left is uniform.
 pub fn a03b(effort: Effort) -> Vec<Observed> {
     residual(" = '10 h'", effort, false)
 }
 
+/// As [`a03a`], off periods Weibull with a heavy tail.
 pub fn a03c(effort: Effort) -> Vec<Observed> {
     residual(".weibull = { shape = 0.5, scale = '5 h' }", effort, true)
 }
 
+/// As [`a03a`], off periods lognormal.
 pub fn a03d(effort: Effort) -> Vec<Observed> {
     residual(".lognormal-mean = { mean = '10 h', scv = 4.0 }", effort, true)
 }
 
+/// As [`a03a`], off periods hyper-exponential: most short, some of a day.
 pub fn a03e(effort: Effort) -> Vec<Observed> {
     let branches = "{ share = 0.8, mean = '1 h' }, { share = 0.2, mean = '24 h' }";
     residual(&format!(".hyper-exponential = [{branches}]"), effort, true)
 }
 
+/// Exponential on and off periods after a start at which all are offline.
 pub fn a04(effort: Effort) -> Vec<Observed> {
     let cohort = "online.renewal = { on.exponential.mean = '8 h', off.exponential.mean = '16 h', \
                   start = 'offline' }\ndownload.takes = '0 s'";
@@ -118,6 +126,7 @@ pub fn a04(effort: Effort) -> Vec<Observed> {
     vec![observed("online_at_4h", early.0, early.1), observed("online_limit", late.0, late.1)]
 }
 
+/// Polls at a fixed interval and a random phase: when devices hear of the offer.
 pub fn a05(effort: Effort) -> Vec<Observed> {
     let cohort = "poll.every = '24 h'\ndownload.takes = '0 s'";
     let campaign = "delivery = 'poll'\nrate = 'unlimited'";
@@ -138,6 +147,7 @@ pub fn a05(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// Power saving: devices listen for 16 s a day.
 pub fn a06(effort: Effort) -> Vec<Observed> {
     let cohort = "online.cycle = { every = '86400 s', active = '16 s' }\ndownload.takes = '0 s'";
     let campaign = format!("{AT_ONCE}\nstart = '100 h'");
@@ -162,6 +172,7 @@ fn online_at(world: &World, at: Time) -> u64 {
     (0..world.devices.count()).filter(is_online).count() as u64
 }
 
+/// Four time zones with a daily profile: who is online at which hour UTC.
 pub fn a08(effort: Effort) -> Vec<Observed> {
     // Zones in POSIX notation count westwards.
     let zones = [("Etc/GMT+8", 0.2), ("Etc/GMT+5", 0.3), ("Etc/GMT-1", 0.3), ("Etc/GMT-8", 0.2)];
@@ -207,6 +218,7 @@ pub fn a08(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// The fleet of [`a01`] with 2 % that never return: the curve ends below 1.
 pub fn a09(effort: Effort) -> Vec<Observed> {
     let cohort = format!("{SKYPE}never_returns = 0.02");
     let outcome = run(&scenario(2 * devices(effort), AT_ONCE, &cohort, "until = '2000 d'"));
@@ -222,6 +234,7 @@ pub fn a09(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Ten regions with outages of their own: how many devices are online together.
 pub fn a10(effort: Effort) -> Vec<Observed> {
     let region = |name: u32| {
         format!(
@@ -261,6 +274,7 @@ pub fn a10(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Devices come back at gamma-distributed rates: contacts follow a Lomax law.
 pub fn a11(effort: Effort) -> Vec<Observed> {
     let cohort = "online.renewal = { on = '3000 d', off.exponential.mean = '2 d', \
                   start = 'offline' }\npace.gamma.shape = 1.5\ndownload.takes = '0 s'";

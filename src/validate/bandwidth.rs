@@ -106,18 +106,22 @@ fn egalitarian(alone: &Law, effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// A link shared in equal parts (M/G/1-PS), sizes constant; the law must not matter.
 pub fn q05a(effort: Effort) -> Vec<Observed> {
     egalitarian(&Law::Constant(0.2 * SECOND), effort)
 }
 
+/// As [`q05a`], sizes exponential.
 pub fn q05b(effort: Effort) -> Vec<Observed> {
     egalitarian(&Law::Exponential { mean: 0.2 * SECOND }, effort)
 }
 
+/// As [`q05a`], sizes lognormal.
 pub fn q05c(effort: Effort) -> Vec<Observed> {
     egalitarian(&Law::lognormal_mean(0.2 * SECOND, 4.0), effort)
 }
 
+/// As [`q05a`], sizes Weibull.
 pub fn q05d(effort: Effort) -> Vec<Observed> {
     egalitarian(&Law::Weibull { shape: 0.5, scale: 0.1 * SECOND }, effort)
 }
@@ -135,14 +139,17 @@ fn capped(alone: &Law, effort: Effort) -> Vec<Observed> {
 
 const CAPPED_ALONE: f64 = 12.8 * SECOND;
 
+/// A shared link on which each download has a greatest rate, sizes constant.
 pub fn q06a(effort: Effort) -> Vec<Observed> {
     capped(&Law::Constant(CAPPED_ALONE), effort)
 }
 
+/// As [`q06a`], sizes exponential.
 pub fn q06b(effort: Effort) -> Vec<Observed> {
     capped(&Law::Exponential { mean: CAPPED_ALONE }, effort)
 }
 
+/// As [`q06a`], sizes lognormal.
 pub fn q06c(effort: Effort) -> Vec<Observed> {
     capped(&Law::lognormal_mean(CAPPED_ALONE, 4.0), effort)
 }
@@ -174,6 +181,7 @@ impl Unshared {
     }
 }
 
+/// Downloads at a time where the link is never full (M/G/∞), long after the start.
 pub fn q07(effort: Effort) -> Vec<Observed> {
     // Snapshots ten minutes apart share few of their downloads.
     let (warm_up, apart) = (Span::secs(1_800), Span::secs(600));
@@ -205,6 +213,7 @@ pub fn q07(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// As [`q07`], soon after an empty start.
 pub fn q08(effort: Effort) -> Vec<Observed> {
     let replications = effort.of(100, 1_000);
     let mean_at = |law: &Law, seconds: u64| {

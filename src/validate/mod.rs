@@ -57,10 +57,12 @@ pub enum Outcome {
 }
 
 impl Finding {
+    /// Whether the case ran, and every quantity is close enough to what is expected.
     pub fn passes(&self) -> bool {
         matches!(&self.outcome, Outcome::Ran(rows) if rows.iter().all(|row| row.passes))
     }
 
+    /// Whether the case ran, and some quantity is too far off.
     pub fn fails(&self) -> bool {
         matches!(&self.outcome, Outcome::Ran(rows) if !rows.iter().all(|row| row.passes))
     }

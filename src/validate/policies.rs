@@ -18,6 +18,7 @@ fn makespan(outcome: &Outcome) -> f64 {
     max_s(outcome.total().latency(LatencyKind::ActivationToUpdated))
 }
 
+/// A constant rate to a fleet that is always online, with a fine and a coarse tick.
 pub fn s01(_: Effort) -> Vec<Observed> {
     let mut all = Vec::new();
     for tick in ["1 ms", "1 s"] {
@@ -39,6 +40,7 @@ pub const S02_FLEET: &str = "online.renewal.on.exponential.mean = '18 h'
 online.renewal.off.exponential.mean = '6 h'
 download.takes = '0 s'";
 
+/// A constant rate to a fleet of which a part is offline, lazily and with every flip.
 pub fn s02(effort: Effort) -> Vec<Observed> {
     let devices = effort.of(200_000, 1_000_000);
     let mut all = Vec::new();
@@ -64,6 +66,7 @@ pub fn s02(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// A hundred in flight: the makespan with constant and with exponential downloads.
 pub fn s03(effort: Effort) -> Vec<Observed> {
     let capped = |law: &str| {
         let cohort = format!("download.takes{law}");
@@ -104,6 +107,7 @@ fn exponential(of: &str, lag: &str) -> Outcome {
     run(&scenario(100_000, &campaign, &cohort, "sample_every = '1 s'\nuntil = '1 d'"))
 }
 
+/// A rate that grows with what is notified.
 pub fn s04(_: Effort) -> Vec<Observed> {
     let outcome = exponential("notified", "0 s");
     vec![
@@ -112,6 +116,7 @@ pub fn s04(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// A rate that grows with what has succeeded, five minutes after the push.
 pub fn s05(_: Effort) -> Vec<Observed> {
     let outcome = exponential("succeeded", "5 min");
     // Two pushes in one second: until then there is one every 1.2 s.
@@ -150,18 +155,22 @@ fn abort_case(p: f64, effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// How often and when an abort rule at 10 % stops a campaign of which 5 % fail.
 pub fn s06a(effort: Effort) -> Vec<Observed> {
     abort_case(0.05, effort)
 }
 
+/// As [`s06a`], 8 % fail.
 pub fn s06b(effort: Effort) -> Vec<Observed> {
     abort_case(0.08, effort)
 }
 
+/// As [`s06a`], 15 % fail.
 pub fn s06c(effort: Effort) -> Vec<Observed> {
     abort_case(0.15, effort)
 }
 
+/// How many devices are pushed before the first results can stop the campaign.
 pub fn s07(_: Effort) -> Vec<Observed> {
     let campaign =
         "rate.constant.rate = '200 /min'\nabort = [{ percent = 10, min_executed = 100 }]";
@@ -175,6 +184,7 @@ pub fn s07(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// A rate with a burst: no span of time holds more pushes than the two allow.
 pub fn s08(_: Effort) -> Vec<Observed> {
     let campaign = "rate.constant = { rate = '10 /s', burst = 100 }";
     let run_table = "tick = '1 ms'\nsample_every = '100 ms'\nuntil = '1 h'";
@@ -195,6 +205,7 @@ pub fn s08(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Four phases, two days apart: the size of each, and the mean start.
 pub fn s10(_: Effort) -> Vec<Observed> {
     let campaign = "rate = 'unlimited'\nstages.phases = [{ percent = 5 }, \
         { at = '2 d', percent = 25 }, { at = '4 d', percent = 50 }, { at = '6 d', percent = 100 }]";
@@ -215,6 +226,7 @@ pub fn s10(_: Effort) -> Vec<Observed> {
     [vec![observed("mean_start", starts / 86_400.0, 1.0)], waves.to_vec()].concat()
 }
 
+/// The slowest of a million devices.
 pub fn s12(effort: Effort) -> Vec<Observed> {
     let cohort = "online.renewal = { on = '1 h', off.exponential.mean = '6 h', start = 'offline' }
                   download.takes = '0 s'";
@@ -237,6 +249,7 @@ pub fn s12(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Everyone is offered at once and begins within five minutes: the busiest second.
 pub fn s13(effort: Effort) -> Vec<Observed> {
     // Offers to everyone at once, answered after a random time; a download begins with each.
     let cohort = "reacts.uniform = { from = '0 s', to = '300 s' }\ndownload.takes = '1 h'";
@@ -263,6 +276,7 @@ pub fn s13(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// The share of the tasks whose download takes longer than the timeout.
 pub fn s14(effort: Effort) -> Vec<Observed> {
     let campaign = "rate = 'unlimited'\ntimeout = '10 min'";
     let cohort = "download.takes.lognormal-mean = { mean = '120 s', scv = 1.0 }";

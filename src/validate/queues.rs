@@ -22,6 +22,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
+    /// Arrivals at this mean rate, from time zero on.
     pub fn per_second(rate: f64, seed: u64) -> Arrivals {
         let gap = Law::Exponential { mean: SECOND / rate };
         Arrivals { streams: Streams::new(seed), gap, now: Time::ZERO, number: 0 }
@@ -121,6 +122,7 @@ fn quantile_s(latency: &Latency, q: f64) -> f64 {
     latency.quantile(q).map_or(f64::NAN, Span::as_secs_f64)
 }
 
+/// One worker, exponential service (M/M/1).
 pub fn q01(effort: Effort) -> Vec<Observed> {
     let seen = open(Server::new(1, None), 0.8, &exponential_s(1.0), None, clients(effort));
     let n = seen.millions();
@@ -135,6 +137,7 @@ pub fn q01(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Ten workers, exponential service (M/M/10).
 pub fn q02(effort: Effort) -> Vec<Observed> {
     let seen = open(Server::new(10, None), 8.5, &exponential_s(1.0), None, clients(effort));
     let n = seen.millions();
@@ -146,6 +149,7 @@ pub fn q02(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// One worker, constant service (M/D/1).
 pub fn q03(effort: Effort) -> Vec<Observed> {
     let seen = open(Server::new(1, None), 0.8, &Law::Constant(SECOND), None, clients(effort));
     let n = seen.millions();
@@ -155,6 +159,7 @@ pub fn q03(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// One worker, lognormal service (M/G/1).
 pub fn q04(effort: Effort) -> Vec<Observed> {
     let law = Law::lognormal_mean(SECOND, 4.0);
     let seen = open(Server::new(1, None), 0.5, &law, None, clients(effort));
@@ -167,14 +172,17 @@ fn erlang_b(law: &Law, effort: Effort) -> Vec<Observed> {
     vec![observed("P_reject", seen.share(seen.shed), seen.millions())]
 }
 
+/// Erlang's loss formula, service constant; the law must not matter.
 pub fn q09a(effort: Effort) -> Vec<Observed> {
     erlang_b(&Law::Constant(SECOND), effort)
 }
 
+/// As [`q09a`], service exponential.
 pub fn q09b(effort: Effort) -> Vec<Observed> {
     erlang_b(&exponential_s(1.0), effort)
 }
 
+/// As [`q09a`], service Weibull.
 pub fn q09c(effort: Effort) -> Vec<Observed> {
     erlang_b(&Law::Weibull { shape: 0.5, scale: 0.5 * SECOND }, effort)
 }
@@ -242,6 +250,7 @@ fn closed(mut server: Server, clients: u32, think: &Law, service: &Law, requests
     seen
 }
 
+/// Twenty slots for 200 clients that think again when they are refused (Engset).
 pub fn q10(effort: Effort) -> Vec<Observed> {
     let mut all = Vec::new();
     for hold in [exponential_s(1.0), Law::Constant(SECOND), Law::lognormal_mean(SECOND, 4.0)] {
@@ -259,6 +268,7 @@ pub fn q10(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// Fifty clients that poll one worker in turns of thinking and asking.
 pub fn q11(effort: Effort) -> Vec<Observed> {
     let requests = effort.of(1_000_000, 10_000_000);
     let think = exponential_s(60.0);
@@ -270,6 +280,7 @@ pub fn q11(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// A hundred workers, and clients that give up while they wait (Erlang A).
 pub fn q12(effort: Effort) -> Vec<Observed> {
     let patience = exponential_s(2.0);
     let n = effort.of(1_000_000, 10_000_000);

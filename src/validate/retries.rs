@@ -8,6 +8,7 @@ use crate::model::{DeviceId, Span, Time};
 use crate::rng::{Purpose, Streams};
 use crate::sim::outcome::LatencyKind;
 
+/// Attempts until one succeeds, at most three.
 pub fn r01(effort: Effort) -> Vec<Observed> {
     let campaign = "rate = 'unlimited'\nretry.count = 2";
     let cohort = "download.takes = '0 s'\nfails.flash = 0.2";
@@ -19,6 +20,7 @@ pub fn r01(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Each attempt succeeds, bricks the device, or may be tried again.
 pub fn r02(effort: Effort) -> Vec<Observed> {
     let campaign = "rate = 'unlimited'\nretry.count = 3";
     let cohort = "download.takes = '0 s'\nfails = { flash = 0.029, bricks = 0.001 }";
@@ -31,6 +33,7 @@ pub fn r02(effort: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Downloads that are interrupted, and go on or begin anew.
 pub fn r03(effort: Effort) -> Vec<Observed> {
     let mut all = Vec::new();
     for (mode, mean) in [("restart", "restart_mean"), ("resume", "resume_mean")] {
@@ -53,6 +56,7 @@ pub fn r03(effort: Effort) -> Vec<Observed> {
     all
 }
 
+/// Delays between ten attempts that grow up to a cap, with and without jitter.
 pub fn r04(effort: Effort) -> Vec<Observed> {
     let backoff =
         |jitter| Backoff { base: Span::secs(1), factor: 2.0, cap: Span::secs(60), jitter };

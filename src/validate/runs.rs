@@ -24,6 +24,10 @@ pub fn load(text: &str) -> Loaded {
         .unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
+/// Runs a scenario; the outcome does not depend on the number of threads.
+///
+/// # Panics
+/// If the system refuses memory for the fleet.
 pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
     let stop = AtomicBool::new(false);
     let mut progress = |_| {};
@@ -37,6 +41,7 @@ pub fn simulate(loaded: &Loaded, threads: usize) -> Outcome {
     sim::run(loaded, options).expect("memory for the fleet")
 }
 
+/// Runs a scenario from its text, as [`load`] takes it.
 pub fn run(text: &str) -> Outcome {
     simulate(&load(text), 1)
 }
@@ -48,14 +53,17 @@ pub fn run_seeded(loaded: &Loaded, seed: u64) -> Outcome {
     simulate(&loaded, 1)
 }
 
+/// As [`run`], the counters of all cohorts together.
 pub fn total(text: &str) -> Tally {
     run(text).total()
 }
 
+/// So many hours.
 pub fn hours(h: u64) -> Span {
     Span::secs(h * 3600)
 }
 
+/// The part of the whole; not a number if both are zero.
 pub fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

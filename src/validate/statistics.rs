@@ -32,6 +32,7 @@ fn words32<const N: usize>(text: &Value) -> [u32; N] {
     words::<N>(text).map(|word| word as u32)
 }
 
+/// The generators against their published vectors.
 pub fn t01(_: Effort) -> Vec<Observed> {
     let model = model("T01");
     let each = |key: &str, holds: &dyn Fn(&Value) -> bool| {
@@ -72,6 +73,7 @@ fn laws() -> [Law; 8] {
     ]
 }
 
+/// The laws' samples, means and variances against the table.
 pub fn t02(_: Effort) -> Vec<Observed> {
     const SAMPLES: u32 = 100_000;
     let table = model("T02");
@@ -104,6 +106,7 @@ pub fn t02(_: Effort) -> Vec<Observed> {
     all
 }
 
+/// Ranks that enclose a quantile with the given confidence.
 pub fn t03(_: Effort) -> Vec<Observed> {
     let Some((low, high, coverage)) = quantile_ranks(10_000, 0.99, 0.95) else { return vec![] };
     vec![
@@ -113,6 +116,7 @@ pub fn t03(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Intervals for proportions, one of them without any failure.
 pub fn t04(_: Effort) -> Vec<Observed> {
     let (score, exact) = (wilson(995, 1000, 0.95), clopper_pearson(995, 1000, 0.95));
     let none = zero_failures_upper(1000, 0.95);
@@ -125,6 +129,7 @@ pub fn t04(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// Where a fixed series is cut off as warm-up (MSER-5).
 pub fn t05(_: Effort) -> Vec<Observed> {
     let y = |i: u32| {
         let i = f64::from(i);
@@ -140,6 +145,7 @@ pub fn t05(_: Effort) -> Vec<Observed> {
     ]
 }
 
+/// One scenario on 1 to 16 threads: how many different outcomes there are.
 pub fn t06(effort: Effort) -> Vec<Observed> {
     let campaign = "rate.constant = { rate = '40_000 /h', burst = 20 }
         retry = { count = 2, interval = '10 min' }\ntimeout = '60 min'
@@ -156,6 +162,7 @@ pub fn t06(effort: Effort) -> Vec<Observed> {
     vec![observed("distinct_output_hashes", outcomes.len() as f64, 1.0)]
 }
 
+/// The same seeds for two rates: how much variance that takes from the difference.
 pub fn t07(effort: Effort) -> Vec<Observed> {
     let load = |rate: &str| {
         let campaign = format!("rate.constant.rate = '{rate}'\noffline = 'store-and-forward'");

@@ -13,6 +13,7 @@ pub struct Observed {
     pub units: f64,
 }
 
+/// A value with its quantity's name, and how many of the tolerance's units it comes from.
 pub fn observed(quantity: &'static str, value: f64, units: impl Into<f64>) -> Observed {
     Observed { quantity, value, units: units.into() }
 }

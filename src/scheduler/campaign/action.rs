@@ -117,6 +117,7 @@ impl StateSet {
     pub const NOT_STARTED: StateSet =
         StateSet { notified: false, in_progress: false, ..StateSet::ALL };
 
+    /// Whether there is no state in the set.
     pub fn is_empty(&self) -> bool {
         *self == StateSet::default()
     }

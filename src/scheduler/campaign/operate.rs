@@ -1,6 +1,7 @@
 //! What operators do to a campaign, and what is refused (section 3).
 
 use super::*;
+use crate::model::Span;
 
 impl Campaign {
     /// Carries out what an operator asks for.
@@ -22,12 +23,7 @@ impl Campaign {
 
     pub(super) fn try_to(&mut self, now: Time, action: Action) -> Result<(), CampaignError> {
         match action {
-            Action::Edit(policy) => {
-                self.allow(self.status == CampaignStatus::Draft)?;
-                self.policy = *policy;
-                self.watches = vec![Watch::default(); self.policy.abort.len()];
-                self.orders.push(Order::SetPolicy(self.policy.task));
-            }
+            Action::Edit(policy) => self.edit(*policy)?,
             Action::Delete => {
                 self.allow(self.status == CampaignStatus::Draft)?;
                 self.close(StateSet::ALL, TaskState::Canceled);
@@ -57,35 +53,14 @@ impl Campaign {
                 self.close(StateSet::NOT_STARTED, self.not_started(FailureReason::Terminated));
                 self.status = CampaignStatus::Terminated;
             }
-            Action::Cancel { in_progress, tasks } => {
-                self.allow(!self.status.is_over() && self.status != CampaignStatus::Draft)?;
-                let states = StateSet { in_progress, ..StateSet::ALL };
-                match self.policy.dynamic && !tasks {
-                    // R7: what it has matched so far goes on.
-                    true => self.goes_on = true,
-                    false => self.close(states, TaskState::Canceled),
-                }
-                self.status = CampaignStatus::Canceled;
-            }
+            Action::Cancel { in_progress, tasks } => self.cancel(in_progress, tasks)?,
             Action::CancelStates(states) => self.cancel_states(states)?,
-            Action::CancelDevices(devices) => {
-                self.allow(self.status != CampaignStatus::Draft)?;
-                if !(1..=200).contains(&devices.len()) {
-                    return Err(CampaignError::Devices(devices.len()));
-                }
-                self.orders.push(Order::EndDevices { devices, to: TaskState::Canceled });
-            }
+            Action::CancelDevices(devices) => self.cancel_devices(devices)?,
             Action::RetryFailed(devices) => {
                 self.allow(self.status == CampaignStatus::Active && now < self.policy.finish)?;
                 self.orders.push(Order::Retry { devices });
             }
-            Action::Confirm(devices) => {
-                self.allow(self.is_running())?;
-                if !(1..=10).contains(&devices.len()) {
-                    return Err(CampaignError::Confirmations(devices.len()));
-                }
-                self.orders.push(Order::Confirm { devices });
-            }
+            Action::Confirm(devices) => self.confirm(devices)?,
             Action::SetRate(change) => {
                 self.allow(!self.status.is_over())?;
                 self.dispatcher.change(change, now)?;
@@ -94,15 +69,28 @@ impl Campaign {
                 self.allow(!self.status.is_over())?;
                 self.tags = tags;
             }
-            Action::SetTimeout(timeout) => {
-                self.allow(!self.status.is_over())?;
-                if !self.policy.dynamic && self.status != CampaignStatus::Draft {
-                    return Err(CampaignError::StaticCampaign);
-                }
-                self.policy.task.timeout = timeout;
-                self.orders.push(Order::SetPolicy(self.policy.task));
-            }
+            Action::SetTimeout(timeout) => self.set_timeout(timeout)?,
         }
+        Ok(())
+    }
+
+    fn edit(&mut self, policy: CampaignPolicy) -> Result<(), CampaignError> {
+        self.allow(self.status == CampaignStatus::Draft)?;
+        self.policy = policy;
+        self.watches = vec![Watch::default(); self.policy.abort.len()];
+        self.orders.push(Order::SetPolicy(self.policy.task));
+        Ok(())
+    }
+
+    fn cancel(&mut self, in_progress: bool, tasks: bool) -> Result<(), CampaignError> {
+        self.allow(!self.status.is_over() && self.status != CampaignStatus::Draft)?;
+        let states = StateSet { in_progress, ..StateSet::ALL };
+        match self.policy.dynamic && !tasks {
+            // R7: what it has matched so far goes on.
+            true => self.goes_on = true,
+            false => self.close(states, TaskState::Canceled),
+        }
+        self.status = CampaignStatus::Canceled;
         Ok(())
     }
 
@@ -123,6 +111,34 @@ impl Campaign {
             self.dispatcher.close();
         }
         self.orders.push(Order::End { states, retries: false, to: TaskState::Canceled });
+        Ok(())
+    }
+
+    fn cancel_devices(&mut self, devices: Vec<DeviceId>) -> Result<(), CampaignError> {
+        self.allow(self.status != CampaignStatus::Draft)?;
+        if !(1..=200).contains(&devices.len()) {
+            return Err(CampaignError::Devices(devices.len()));
+        }
+        self.orders.push(Order::EndDevices { devices, to: TaskState::Canceled });
+        Ok(())
+    }
+
+    fn confirm(&mut self, devices: Vec<DeviceId>) -> Result<(), CampaignError> {
+        self.allow(self.is_running())?;
+        if !(1..=10).contains(&devices.len()) {
+            return Err(CampaignError::Confirmations(devices.len()));
+        }
+        self.orders.push(Order::Confirm { devices });
+        Ok(())
+    }
+
+    fn set_timeout(&mut self, timeout: Option<Span>) -> Result<(), CampaignError> {
+        self.allow(!self.status.is_over())?;
+        if !self.policy.dynamic && self.status != CampaignStatus::Draft {
+            return Err(CampaignError::StaticCampaign);
+        }
+        self.policy.task.timeout = timeout;
+        self.orders.push(Order::SetPolicy(self.policy.task));
         Ok(())
     }
 }

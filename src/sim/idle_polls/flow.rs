@@ -51,6 +51,10 @@ impl Periods {
 }
 
 impl Kind {
+    /// What the polls of a cohort depend on.
+    ///
+    /// # Panics
+    /// If the cohort does not poll.
     pub fn of(cohort: &Cohort) -> Kind {
         let plain = |pattern: &Pattern| matches!(pattern, Pattern::Periods);
         let has_periods = cohort.start != Start::Always

@@ -13,13 +13,7 @@ pub fn conduct<R>(
 ) -> std::io::Result<R> {
     let parts = loaded.campaigns();
     let shared = options.record || setup::is_shared(loaded);
-    let packages = parts.iter().flat_map(|parts| parts.iter().enumerate());
-    let packages = packages.enumerate();
-    let world = |(position, (package, part)): (usize, (usize, &&Loaded))| {
-        let world = setup::world(loaded, part, package, position);
-        World { every_flip: world.every_flip || shared, ..world }
-    };
-    let worlds: Vec<World> = packages.map(world).collect();
+    let worlds = worlds(loaded, &parts, shared);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).clamp(1, THREADS_MAX);
     let (mut shards, mut targets) = (Vec::new(), Vec::new());
@@ -38,18 +32,7 @@ pub fn conduct<R>(
     if shared {
         matching::open_ledgers(&worlds, &mut shards, threads);
     }
-    let mut rollouts = Vec::new();
-    let mut first = 0;
-    let mut targets = targets.into_iter();
-    for parts in parts {
-        let packages = first..first + parts.len();
-        first = packages.end;
-        let own = &shards[packages.start * threads..packages.end * threads];
-        let to = targets.next().expect("each package has targets");
-        // What further packages found is the fleet's, too.
-        (1..parts.len()).for_each(|_| _ = targets.next());
-        rollouts.push(Rollout::new(parts, &worlds[packages], own, to, shared));
-    }
+    let rollouts = rollouts(parts, &worlds, &shards, targets, shared);
     for rollout in &rollouts {
         for shard in rollout.shards {
             lock(shard).books.wants_results = rollout.wants_results;
@@ -86,6 +69,41 @@ pub fn conduct<R>(
         };
         Ok(with(coordinator))
     })
+}
+
+/// The world of each package, campaign by campaign.
+fn worlds(loaded: &Loaded, parts: &[Vec<&Loaded>], shared: bool) -> Vec<World> {
+    let packages = parts.iter().flat_map(|parts| parts.iter().enumerate());
+    let packages = packages.enumerate();
+    let world = |(position, (package, part)): (usize, (usize, &&Loaded))| {
+        let world = setup::world(loaded, part, package, position);
+        World { every_flip: world.every_flip || shared, ..world }
+    };
+    packages.map(world).collect()
+}
+
+/// The campaigns, each with the shards of its packages.
+fn rollouts<'a, 'w>(
+    parts: Vec<Vec<&'a Loaded>>,
+    worlds: &'w [World],
+    shards: &'a [Mutex<Shard<'w>>],
+    targets: Vec<Targets>,
+    shared: bool,
+) -> Vec<Rollout<'a, 'w>> {
+    let threads = shards.len() / worlds.len();
+    let mut rollouts = Vec::new();
+    let mut first = 0;
+    let mut targets = targets.into_iter();
+    for parts in parts {
+        let packages = first..first + parts.len();
+        first = packages.end;
+        let own = &shards[packages.start * threads..packages.end * threads];
+        let to = targets.next().expect("each package has targets");
+        // What further packages found is the fleet's, too.
+        (1..parts.len()).for_each(|_| _ = targets.next());
+        rollouts.push(Rollout::new(parts, &worlds[packages], own, to, shared));
+    }
+    rollouts
 }
 
 fn shards_of<'w>(

@@ -1,20 +1,17 @@
-//! R16 to R20, R25, R29, R30: rates, stages, orders, windows, timers and aborts.
+//! R15 to R18, R25, R26: rates, stages, orders, marks, timers, and what holds all the time.
 
 use fleetstorm::model::{EventRate, Span, Time};
 use fleetstorm::scheduler::state::{CampaignStatus, FailureReason, TaskState};
-use fleetstorm::scheduler::{
-    AbortAction, AbortMetric, AbortRule, Counts, Denominator, Exponential, Limiter, Reached,
-    Variable,
-};
+use fleetstorm::scheduler::{Exponential, Limiter, Reached, Variable};
 use fleetstorm::sim::outcome::Outcome;
 use proptest::prelude::*;
 
 use super::super::runs::{load, run, scenario, simulate};
 
-const AT_ONCE: &str = "download.takes = '0 s'";
+pub const AT_ONCE: &str = "download.takes = '0 s'";
 
 /// A thousand devices, sampled every second.
-fn course(campaign: &str, cohort: &str, until: &str) -> Outcome {
+pub fn course(campaign: &str, cohort: &str, until: &str) -> Outcome {
     let sampled = format!("until = '{until}'\nsample_every = '1 s'");
     run(&scenario(1_000, campaign, cohort, &sampled))
 }
@@ -25,7 +22,8 @@ fn pushes_before(outcome: &Outcome, second: u64) -> u64 {
     outcome.series.rows[row.min(outcome.series.rows.len() - 1)].pushes
 }
 
-fn minutes(outcome: &Outcome, minutes: u64) -> u64 {
+/// Pushes that left before this minute.
+pub fn minutes(outcome: &Outcome, minutes: u64) -> u64 {
     pushes_before(outcome, minutes * 60)
 }
 
@@ -182,46 +180,6 @@ fn r18_pushes_leave_at_marks_of_the_wall_clock() {
 }
 
 #[test]
-fn r20_pushes_start_inside_the_window_only() {
-    let campaign = "rate.constant.rate = '1 /min'\n\
-        window = { from = '22:00', to = '02:00', clock = 'Europe/Berlin' }";
-    let sampled = "until = '6 d'\nsample_every = '1 min'\ndate = '2027-03-26T00:00:00Z'";
-    // 22:00 to 02:00 in Berlin is 21:00 to 01:00 in UTC until summer time begins on the 28th,
-    // and 20:00 to 00:00 after it. The night of the change the window closes at 02:00, when
-    // the clock is put forward to 03:00.
-    let text = scenario(1_000, campaign, "download.takes = '30 min'", sampled);
-    let outcome = run(&text);
-    for (hour, pushes) in
-        [(1, 60), (21, 60), (25, 300), (45, 300), (49, 540), (68, 540), (72, 780), (92, 780)]
-    {
-        assert_eq!(minutes(&outcome, hour * 60), pushes, "before hour {hour}");
-    }
-    // What was started goes on after the window has closed.
-    let row = outcome.series.times.partition_point(|at| *at < Time(80 * 60 * 1_000_000));
-    assert!(outcome.series.rows[row].states[TaskState::Succeeded.index()] == 50);
-    let closed = TaskState::ALL.iter().position(|s| s.name() == "queued-window-closed").unwrap();
-    assert_eq!(outcome.series.rows[row].states[closed], 940);
-}
-
-#[test]
-fn r20_a_window_on_the_devices_clock_moves_with_it() {
-    let text = "format = 1\n[package]\nversion = '2'\n[campaign]\nname = 'x'\n\
-        rate = 'unlimited'\nwindow = { from = '01:00', to = '05:00', clock = 'device' }\n\
-        [fleet]\ndevices = 300\nversions = { '1' = 1.0 }\n\
-        [[fleet.cohort]]\nname = 'utc'\nshare = 0.3\ndownload.takes = '0 s'\n\
-        [[fleet.cohort]]\nname = 'new york'\nshare = 0.3\ndownload.takes = '0 s'\n\
-        timezone = 'America/New_York'\n\
-        [[fleet.cohort]]\nname = 'tokyo'\nshare = 0.4\ndownload.takes = '0 s'\n\
-        timezone = 'Asia/Tokyo'\n[run]\nuntil = '2 d'\ndate = '2027-01-10T00:00:00Z'\n";
-    let outcome = run(text);
-    // 01:00 is 01:00 UTC, 06:00 UTC in New York, 16:00 UTC in Tokyo.
-    for (cohort, hour) in outcome.cohorts.iter().zip([1, 6, 16]) {
-        let last = cohort.tally.time_to_updated(100_000).unwrap();
-        assert_eq!(last, Span(hour * 3_600_000_000), "{}", cohort.name);
-    }
-}
-
-#[test]
 fn r25_a_timeout_may_run_from_the_notification() {
     // Nobody ever begins: only a timeout from the notification ends the tasks.
     let campaign =
@@ -235,78 +193,6 @@ fn r25_a_timeout_may_run_from_the_notification() {
     assert_eq!((complete.what, complete.at), ("complete", Time(601_000_000)));
     // They have the offer, and may begin after all.
     assert_eq!(timed.under_way, 1_000);
-}
-
-#[test]
-fn r29_each_metric_counts_its_own_and_integers_decide() {
-    let counts = |failed: u64, rejected: u64, timed_out: u64, succeeded: u64| {
-        let mut counts = Counts { total: 1_000, notified: 500, succeeded, ..Counts::default() };
-        counts.failures[FailureReason::Flash as usize] = failed;
-        counts.failures[FailureReason::Rejected as usize] = rejected;
-        counts.failures[FailureReason::Timeout as usize] = timed_out;
-        counts
-    };
-    let rule = |metric, hundredths, denominator| AbortRule {
-        metric,
-        hundredths,
-        min_executed: 100,
-        denominator,
-        action: AbortAction::CancelQueued,
-    };
-    let finished = |metric, hundredths| rule(metric, hundredths, Denominator::Finished);
-    for (metric, bad) in [
-        (AbortMetric::Failed, counts(10, 0, 0, 90)),
-        (AbortMetric::Rejected, counts(0, 10, 0, 90)),
-        (AbortMetric::TimedOut, counts(0, 0, 10, 90)),
-        (AbortMetric::Reported, counts(10, 0, 0, 90)),
-        (AbortMetric::Failed, counts(4, 3, 3, 90)),
-    ] {
-        assert!(finished(metric, 1_000).is_met(&bad));
-        assert!(!finished(metric, 1_001).is_met(&bad));
-    }
-    for metric in [AbortMetric::Reported, AbortMetric::Rejected, AbortMetric::TimedOut] {
-        assert!(!finished(metric, 1_000).is_met(&counts(4, 3, 3, 90)));
-    }
-    // Too few are finished for the rule to hold, however bad they are.
-    assert!(!finished(AbortMetric::Failed, 100).is_met(&counts(99, 0, 0, 0)));
-    assert!(rule(AbortMetric::Failed, 2_000, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
-    assert!(!rule(AbortMetric::Failed, 2_001, Denominator::Notified).is_met(&counts(100, 0, 0, 0)));
-    assert!(rule(AbortMetric::Failed, 1_000, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
-    assert!(!rule(AbortMetric::Failed, 1_001, Denominator::Total).is_met(&counts(100, 0, 0, 0)));
-    // 2^53 + 1 of 2^54 + 2 is exactly half, though no floating-point number says so.
-    let huge = Counts { succeeded: (1 << 53) + 1, ..counts((1 << 53) + 1, 0, 0, 0) };
-    assert!(finished(AbortMetric::Failed, 5_000).is_met(&huge));
-    assert!(!finished(AbortMetric::Failed, 5_001).is_met(&huge));
-}
-
-#[test]
-fn r29_an_abort_does_what_its_rule_says() {
-    let cohort = "download.takes = '60 s'\nfails.flash = 1.0";
-    let ends = |action: &str| {
-        let campaign = format!(
-            "rate.constant.rate = '1 /s'\n\
-             abort = [{{ percent = 50, min_executed = 10, action = '{action}' }}]"
-        );
-        let outcome = course(&campaign, cohort, "1 d");
-        let total = outcome.total();
-        (outcome.campaign.status, total.failed(), total.canceled(), total.open())
-    };
-    // The tenth fails at 69 s, which is acted on at 70 s: 70 are pushed by then.
-    assert_eq!(ends("cancel-queued"), (CampaignStatus::Aborted, 70, 930, 0));
-    assert_eq!(ends("suspend"), (CampaignStatus::Suspended, 70, 0, 930));
-    assert_eq!(ends("cancel-all"), (CampaignStatus::Aborted, 10, 990, 0));
-}
-
-#[test]
-fn r30_the_report_tells_when_the_condition_was_met_and_what_came_of_it() {
-    let campaign = "rate.constant.rate = '1 /s'\nabort = [{ percent = 50, min_executed = 10 }]";
-    let cohort = "download.takes = '60.5 s'\nfails.flash = 1.0";
-    let outcome = course(campaign, cohort, "1 d");
-    let abort = outcome.campaign.aborts[0];
-    assert_eq!(abort.abort.met, Time(69_500_000));
-    assert_eq!((abort.abort.met_counts.failed(), abort.abort.met_counts.finished()), (10, 10));
-    assert_eq!(abort.abort.acted, Time(70_000_000));
-    assert_eq!((abort.abort.acted_counts.notified, abort.overshoot), (70, 60));
 }
 
 #[test]
@@ -506,28 +392,6 @@ fn r16_a_variable_rate_edited_starts_with_its_own_first_entry() {
 }
 
 #[test]
-fn r20_a_window_by_the_clock_holds_for_every_cohort() {
-    let campaign = "rate = 'unlimited'\norder = 'cohort'\n\
-        window = { from = '22:00', to = '23:00', clock = 'America/New_York' }";
-    let outcome = course(campaign, AT_ONCE, "2 d");
-    // 22:00 in New York is 03:00 UTC in winter.
-    assert_eq!(outcome.total().time_to_updated(100_000), Some(Span(3 * 3_600_000_000)));
-    // Until then tasks wait for the window, whatever the coordinator skips.
-    let closed = TaskState::ALL.iter().position(|s| s.name() == "queued-window-closed").unwrap();
-    assert_eq!(outcome.series.rows[5_000].states[closed], 1_000);
-}
-
-#[test]
-fn r20_where_the_clock_skips_the_end_the_window_closes_with_the_skip() {
-    // In Berlin 02:00 to 03:00 does not exist on 2027-03-28; the skip is at 01:00 UTC.
-    let campaign = "rate.constant.rate = '1 /min'\n\
-        window = { from = '22:00', to = '02:30', clock = 'Europe/Berlin' }";
-    let text = scenario(2_000, campaign, AT_ONCE, "until = '12 h'\ndate = '2027-03-27T20:00:00Z'");
-    // 21:00 to 01:00 UTC.
-    assert_eq!(run(&text).total().succeeded(), 240);
-}
-
-#[test]
 fn r26_a_retry_without_a_permit_waits_for_no_rate() {
     let campaign = "rate.variable.table = [{ rate = '1000 /s' }, { at = '10 s' }]\n\
         retry = { count = 10, interval = '60 s', needs_permit = false }";
@@ -536,20 +400,4 @@ fn r26_a_retry_without_a_permit_waits_for_no_rate() {
     let total = run(&super::campaign::operated(campaign, cohort, &steps)).total();
     assert_eq!(total.open(), 0);
     assert!(total.retries > 300);
-}
-
-#[test]
-fn r29_rules_are_met_one_after_the_other_and_by_the_last_result() {
-    let campaign = "rate.constant.rate = '1 /s'\nabort = [\
-        { percent = 20, min_executed = 10, action = 'suspend' },\
-        { percent = 40, min_executed = 100, action = 'cancel-all' }]";
-    let cohort = "download.takes = '10 s'\nfails.flash = 0.5";
-    let steps = ["at = '100 s'\naction = 'resume'"];
-    let outcome = run(&super::campaign::operated(campaign, cohort, &steps));
-    assert_eq!(outcome.campaign.aborts.len(), 2);
-    assert_eq!(outcome.campaign.status, CampaignStatus::Aborted);
-    // All of them fail in the last tick; the rule is still met.
-    let campaign = "rate = 'unlimited'\nabort = [{ percent = 50, min_executed = 10 }]";
-    let outcome = course(campaign, "download.takes = '10 s'\nfails.flash = 1.0", "1 d");
-    assert_eq!(outcome.campaign.aborts.len(), 1);
 }

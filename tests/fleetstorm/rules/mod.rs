@@ -1,5 +1,6 @@
 //! Every rule of the scheduler's semantics, by number.
 
+mod aborts;
 mod campaign;
 mod conflicts;
 mod consent;
@@ -13,3 +14,4 @@ mod selection;
 pub mod stages;
 mod states;
 mod tasks;
+mod windows;
