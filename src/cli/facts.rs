@@ -54,6 +54,7 @@ pub struct CohortFacts {
 }
 
 impl Facts {
+    /// What a valid scenario amounts to.
     pub fn of(loaded: &Loaded) -> Facts {
         let scenario = &loaded.scenario;
         let campaign = &scenario.campaign;

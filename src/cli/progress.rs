@@ -31,6 +31,7 @@ enum Mode {
 }
 
 impl Meter {
+    /// A meter that shows what the terminal's settings ask for.
     pub fn new(terminal: &Terminal) -> Meter {
         let mode = match terminal.progress {
             _ if terminal.quiet => Mode::Off,
@@ -41,6 +42,7 @@ impl Meter {
         Meter { start: Instant::now(), mode }
     }
 
+    /// Brings what is shown up to date; seldom, however often it is called.
     pub fn show(&mut self, progress: Progress) {
         let elapsed = self.start.elapsed();
         match &mut self.mode {

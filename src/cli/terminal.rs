@@ -26,6 +26,7 @@ pub enum Tone {
 }
 
 impl Terminal {
+    /// As the flags, the environment and the kind of output say.
     pub fn new(global: &Global) -> Terminal {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = |is_terminal: bool| match global.color {

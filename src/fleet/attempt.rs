@@ -111,8 +111,7 @@ pub struct Downloads {
     pub link_bps: Vec<u64>,
 }
 
-/// No device loads faster, whatever the law of its link says: 69 Gbit/s, so that sums over all the
-/// devices that fit into memory stay within 63 bits.
+/// No device loads faster, whatever its law says: sums over devices stay within 63 bits.
 const FASTEST_BPS: f64 = (1u64 << 36) as f64;
 
 impl Downloads {

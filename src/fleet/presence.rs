@@ -323,6 +323,12 @@ impl Presence {
         }
     }
 
+    /// Whether the device is ever on the network.
+    pub fn ever_returns(device: DeviceId, cohort: &Cohort, streams: &Streams) -> bool {
+        let word = streams.stream(device, Purpose::FirstPresence, 0).next_u64();
+        word >= cohort.never_returns
+    }
+
     /// When the device is activated: at the beginning, unless its cohort joins later.
     pub fn joined(device: DeviceId, cohort: &Cohort, streams: &Streams) -> Time {
         let Some(joins) = &cohort.joins else { return Time::ZERO };

@@ -61,9 +61,13 @@ impl Traces {
         let mut stream = streams.stream(device, Purpose::Phase, 0);
         let mut part = |of: u64| below(stream.next_u64(), of);
         let trace = part(recorded.count() as u64) as usize;
+        let (first, changes) = recorded.of(trace);
+        if changes.is_empty() {
+            return (first, Time::NEVER);
+        }
         let length = recorded.length.0.max(1);
         let at = (now.0 + part(length)) % length;
-        let (online, until) = state(recorded.of(trace), at);
+        let (online, until) = state((first, changes), at);
         (online, now + Span(until.0.min(length) - at))
     }
 }

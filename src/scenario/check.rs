@@ -63,6 +63,7 @@ impl Checker<'_> {
         self.carries();
     }
 
+    /// The value at `path` breaks `rule`, which makes the scenario invalid; `help` says what to do.
     pub fn refuse(&mut self, path: &Path, rule: &str, help: &str) {
         self.say(Level::Error, path, rule, help);
     }
@@ -72,6 +73,7 @@ impl Checker<'_> {
         self.say(Level::Moot, path, rule, help);
     }
 
+    /// The value at `path` is odd: `rule` says how, `help` what to do; the scenario stays valid.
     pub fn warn(&mut self, path: &Path, rule: &str, help: &str) {
         self.say(Level::Warning, path, rule, help);
     }
@@ -124,6 +126,7 @@ impl Checker<'_> {
         }
     }
 
+    /// Refuses a span outside `least` to `most`, both included.
     pub fn between(&mut self, path: &Path, span: Span, least: Span, most: Span) {
         if span < least || span > most {
             let rule = format!("must be from {least} to {most}");
@@ -339,6 +342,7 @@ impl Checker<'_> {
         }
     }
 
+    /// Refuses shares of versions that are not from 0 to 1 or do not add up to 1.
     pub fn version_shares(&mut self, path: &Path, versions: &BTreeMap<String, f64>) {
         if versions.is_empty() {
             return;

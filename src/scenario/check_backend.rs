@@ -12,6 +12,7 @@ const PATHS_MOST: u64 = 1_000;
 const LINKS_MOST: usize = 4;
 
 impl Checker<'_> {
+    /// What `[backend]` must keep to.
     pub fn backend(&mut self) {
         let Some(backend) = &self.scenario.backend else { return };
         let path = Path::of("backend");

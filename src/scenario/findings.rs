@@ -36,6 +36,7 @@ enum Kind {
 }
 
 impl Findings {
+    /// Nothing found yet in the file `name` with this text, and in each `--set`.
     pub fn new(name: &str, text: &str, sets: &[String]) -> Findings {
         let mut sources = vec![Arc::new(Source::new(name, text, 1))];
         sources.extend(sets.iter().map(|set| Arc::new(Source::new("--set", set, 1))));

@@ -14,6 +14,7 @@ pub enum Step {
 pub struct Path(pub Vec<Step>);
 
 impl Path {
+    /// The scenario itself.
     pub fn root() -> Path {
         Path::default()
     }
@@ -24,10 +25,12 @@ impl Path {
         Path(keys.collect())
     }
 
+    /// The key of the table that lies here.
     pub fn key(&self, key: &str) -> Path {
         self.with(Step::Key(key.to_owned()))
     }
 
+    /// The entry of the list that lies here, counted from 0.
     pub fn index(&self, index: usize) -> Path {
         self.with(Step::Index(index))
     }

@@ -112,6 +112,7 @@ impl<'a> TableShape<'a> {
         self.known.and_then(|known| known.get(key)).or(self.others)
     }
 
+    /// The keys that a table here may have, in the order of the schema.
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
         self.known.into_iter().flat_map(|known| known.keys().map(String::as_str))
     }

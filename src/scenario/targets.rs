@@ -51,7 +51,13 @@ impl Loaded {
                 inventory.cohorts.iter().for_each(|cohort| sizes[usize::from(*cohort)] += 1);
                 sizes
             }
-            None => apportion(&fleet.shares(), u64::from(self.device_count())),
+            // Shares of nothing are refused elsewhere.
+            None => match fleet.shares() {
+                shares if shares.iter().sum::<f64>() > 0.0 => {
+                    apportion(&shares, u64::from(self.device_count()))
+                }
+                shares => vec![0; shares.len()],
+            },
         }
     }
 

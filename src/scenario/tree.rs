@@ -59,6 +59,7 @@ impl Node {
         }
     }
 
+    /// The entry under `key`, if this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Table(entries) => entries.iter().find(|entry| entry.key == key),

@@ -180,7 +180,7 @@ impl Books<'_> {
     /// The device polls for a task from now on.
     pub fn count_as_simulated(&mut self, active: &Active) {
         let was = std::mem::replace(&mut self.polls.of(active.index).is_simulated, true);
-        self.note_moved(active.presence.cohort(), !was, true);
+        self.note_moved(active.device, active.presence.cohort(), !was, true);
     }
 
     /// The device is done with its task; it polls as those that nobody waits for.
@@ -188,13 +188,31 @@ impl Books<'_> {
     pub fn count_as_idle(&mut self, active: &Active) {
         if self.world.polls && !active.flight.attempt.is_silent() {
             let was = std::mem::replace(&mut self.polls.of(active.index).is_simulated, false);
-            self.note_moved(active.presence.cohort(), was, false);
+            self.note_moved(active.device, active.presence.cohort(), was, false);
         }
     }
 
+    /// A device that has left for good is listed: it is none of those whose polls go on.
+    pub fn enrol_gone(&mut self, device: DeviceId, cohort: CohortId) {
+        if self.world.polls {
+            self.note_moved(device, cohort, true, true);
+        }
+    }
+
+    /// Of those that never return nobody polls, whether or not they are simulated.
     #[inline(never)]
-    fn note_moved(&mut self, cohort: CohortId, has_moved: bool, is_simulated: bool) {
-        if has_moved && self.has_server() {
+    fn note_moved(
+        &mut self,
+        device: DeviceId,
+        cohort: CohortId,
+        has_moved: bool,
+        is_simulated: bool,
+    ) {
+        let (world, streams) = (self.world, &self.world.streams);
+        if has_moved
+            && self.has_server()
+            && Presence::ever_returns(device, world.cohort(cohort), streams)
+        {
             self.desk().moved.push(Moved { cohort, is_simulated });
         }
     }
@@ -205,7 +223,7 @@ impl Books<'_> {
         if self.world.polls {
             self.begin_polls(flight);
             self.polls.of(flight).is_simulated = true;
-            self.note_moved(self.world.cohort_of(device), true, true);
+            self.note_moved(device, self.world.cohort_of(device), true, true);
         }
     }
 }

@@ -7,24 +7,6 @@ use std::path::{Path, PathBuf};
 const FILE_MOST: usize = 500;
 const FUNCTION_MOST: usize = 70;
 
-/// What is still longer, and is to be cut: nothing may be added to it.
-const LONG_FILES: [&str; 1] = ["src/scenario/file.rs"];
-const LONG_FUNCTIONS: [&str; 2] = ["src/scenario/tests/messages.rs", "src/scenario/tests/rules.rs"];
-
-/// Files in which some public function has no word yet.
-const BARE_FUNCTIONS: [&str; 10] = [
-    "src/cli/facts.rs",
-    "src/cli/progress.rs",
-    "src/cli/terminal.rs",
-    "src/scenario/check.rs",
-    "src/scenario/check_backend.rs",
-    "src/scenario/findings.rs",
-    "src/scenario/path.rs",
-    "src/scenario/problem.rs",
-    "src/scenario/schema.rs",
-    "src/scenario/tree.rs",
-];
-
 /// Rust sources with their path below the project's root.
 fn sources(below: &[&str]) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -68,7 +50,7 @@ fn files_are_short() {
         .filter(|(_, lines)| *lines > FILE_MOST)
         .map(|(name, _)| name.clone())
         .collect();
-    assert_eq!(long, LONG_FILES, "cut them where a reader would");
+    assert!(long.is_empty(), "cut them where a reader would: {long:?}");
 }
 
 #[test]
@@ -89,7 +71,7 @@ fn functions_are_short() {
             }
         }
     }
-    assert_eq!(long, LONG_FUNCTIONS, "too long to be read at once");
+    assert!(long.is_empty(), "too long to be read at once: {long:?}");
 }
 
 /// Public items that begin with one of these words and have no doc comment, with their files.
@@ -128,11 +110,6 @@ fn public_types_and_constants_say_what_they_are() {
 
 #[test]
 fn public_functions_say_what_they_are_for() {
-    let bare = bare(&["fn "]);
-    let mut files: Vec<&str> = bare.iter().map(|(name, _)| name.as_str()).collect();
-    files.dedup();
-    let new = bare.iter().filter(|(name, _)| !BARE_FUNCTIONS.contains(&name.as_str()));
-    let new: Vec<&str> = new.map(|(_, line)| line.as_str()).collect();
-    assert!(new.is_empty(), "{} without a word:\n{}", new.len(), new.join("\n"));
-    assert_eq!(files, BARE_FUNCTIONS, "what has its words by now is off the list");
+    let bare: Vec<String> = bare(&["fn "]).into_iter().map(|(_, line)| line).collect();
+    assert!(bare.is_empty(), "{} without a word:\n{}", bare.len(), bare.join("\n"));
 }

@@ -56,6 +56,12 @@ fn structure() {
             "devices = 99999999999999999999999999999999999999999",
             &["fleet.devices"],
         ),
+    ]);
+}
+
+#[test]
+fn numbers_and_types() {
+    check(&[
         ("format = 1", "format = 2", &["format = 2: must be 1", "s.toml:1:10"]),
         (
             "count = 2",

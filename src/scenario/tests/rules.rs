@@ -47,6 +47,12 @@ fn rules_of_campaign_and_run() {
                 "\"0\" to \"9999\"",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn rules_of_versions_and_run() {
+    check(&[
         (
             "source_versions = [\"4.1.3\"]",
             "source_versions = [\"4.1.4\"]",

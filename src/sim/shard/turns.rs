@@ -35,6 +35,7 @@ impl Shard<'_> {
         self.books.count_turn(device, cohort);
         // One that never returns never asks, though its user may still be asked.
         let Some(slot) = self.first_touch(device) else {
+            self.books.enrol_gone(device, cohort);
             return self.books.requeue(cohort, QueueCause::RateLimited, QueueCause::Offline);
         };
         let online = self.records.presence(slot).online();
