@@ -1,15 +1,15 @@
 //! How long a campaign takes at least, if every target is updated: one bound for each thing that
 //! can hold it up, each in closed form.
 //!
-//! A bound counts only what is certain: of devices whose version is drawn, six standard deviations
-//! fewer than are expected. What may also happen (failures, retries, offline periods, operators)
+//! A bound counts only what is certain: of devices whose version is drawn, so many fewer than are
+//! expected that it happens once in 6 x 10^7. What may also happen (failures, retries, offline periods, operators)
 //! makes a campaign longer, or leaves targets out, which the wording allows for.
 
 use super::Loaded;
 use super::file::{Delivery, Download, Package};
 use super::pushing;
 use super::rules::{Act, Dynamic, Joiners, Stages};
-use super::targets::sum_over;
+use super::targets::{certainly, sum_over};
 use crate::model::{BitRate, Span, Time};
 
 /// The earliest instant at which something allows the campaign to be through.
@@ -210,7 +210,8 @@ fn bytes(part: &Loaded, carries: impl Fn(usize) -> bool) -> f64 {
     let sums = own.map(|cohort| sum_over(&matching, cohort, size));
     let (mean, spread) = sums.fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
     let selected = part.targets_at_least() as f64 / all;
-    selected.min(1.0) * (mean - 6.0 * libm::sqrt(spread)).max(0.0)
+    let most = matching.iter().map(|group| size(group.version)).fold(0.0, f64::max);
+    selected.min(1.0) * certainly(mean, spread, most)
 }
 
 fn size_of(package: &Package, from: &str) -> u64 {

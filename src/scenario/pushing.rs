@@ -27,10 +27,13 @@ pub fn last(rate: &PushRate, pushes: u64, start: Time) -> Time {
             let mut left = pushes.saturating_sub(1) as f64;
             let (mut rate, mut minutes) = (f64::from(*base), 0.0);
             let (every, max) = (f64::from(*every), f64::from(*max));
-            while left > every && rate < max {
-                minutes += every / rate;
-                left -= every;
+            // The push that completes a step is followed at the new rate already.
+            let mut step = every - 1.0;
+            while left > step && rate < max {
+                minutes += step / rate;
+                left -= step;
                 rate = (rate * factor).min(max);
+                step = every;
             }
             start + Span::from_secs_f64((minutes + left / rate) * 60.0)
         }
@@ -136,7 +139,11 @@ mod tests {
         assert!(last(&ends, 12, Time::ZERO).is_never());
         let of = super::super::rules::Reached::Notified;
         let grows = PushRate::Exponential { base: 60, factor: 2.0, every: 60, of, max: 120 };
-        assert_eq!(last(&grows, 121, Time::ZERO), Time(90_000_000));
+        // 59 at one a second, 61 at two.
+        assert_eq!(last(&grows, 121, Time::ZERO), Time(89_500_000));
+        let doubles = PushRate::Exponential { base: 1, factor: 2.0, every: 2, of, max: 1000 };
+        let at = |pushes| last(&doubles, pushes, Time::ZERO).0 / 1_000_000;
+        assert_eq!((at(1), at(2), at(3), at(4), at(5)), (0, 60, 90, 120, 135));
     }
 
     #[test]

@@ -82,11 +82,12 @@ impl Loaded {
         let devices = u64::from(self.device_count());
         // Shares of cohorts are met to within a device of each.
         let cohorts = self.scenario.fleet.cohort.len() as f64 - 1.0;
-        let certain = |mean: f64, variance: f64| {
-            let sure = mean - 6.0 * libm::sqrt(variance);
-            if mean > devices as f64 - 0.5 { devices } else { (sure - cohorts).max(0.0) as u64 }
+        let all = match variance > 0.0 {
+            true => (certainly(mean, variance, 1.0) - cohorts).max(0.0) as u64,
+            // Nothing is drawn; the sum of shares is rounded.
+            false if mean > devices as f64 - 0.5 => devices,
+            false => (mean - cohorts).max(0.0) as u64,
         };
-        let all = certain(mean, variance);
         let left_out = |kept: usize| devices.saturating_sub(kept as u64);
         // Those that are left out may all be among those that match.
         let lists = [self.whitelist.as_ref(), self.select_list.as_ref()];
@@ -187,10 +188,25 @@ impl Loaded {
         let groups = self.matching();
         let certain = |cohort| {
             let (mean, variance) = sum_over(&groups, cohort, |_| 1.0);
-            (mean - 6.0 * libm::sqrt(variance)).max(0.0) as u64
+            certainly(mean, variance, 1.0) as u64
         };
         (0..self.scenario.fleet.cohort.len()).map(certain).collect()
     }
+}
+
+/// What a sum of independent draws from 0 to `most` is at least, but for one case in 6 x 10^7.
+///
+/// # Source
+/// Bernstein's inequality, which holds for few and rare ones as well, where the normal law does
+/// not.
+pub fn certainly(mean: f64, variance: f64, most: f64) -> f64 {
+    const LOG_ODDS: f64 = 18.0;
+    if variance <= 0.0 {
+        return mean;
+    }
+    let third = most * LOG_ODDS / 3.0;
+    let off = third + libm::sqrt(third * third + 2.0 * LOG_ODDS * variance);
+    (mean - off).max(0.0)
 }
 
 impl Fleet {
