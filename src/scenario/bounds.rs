@@ -2,8 +2,9 @@
 //! can hold it up, each in closed form.
 //!
 //! A bound counts only what is certain: of devices whose version is drawn, so many fewer than are
-//! expected that it happens once in 6 x 10^7. What may also happen (failures, retries, offline periods, operators)
-//! makes a campaign longer, or leaves targets out, which the wording allows for.
+//! expected that it happens once in 6 x 10^7. What may also happen (failures, retries, offline
+//! periods, operators) makes a campaign longer, or leaves targets out, which the wording allows
+//! for.
 
 use super::Loaded;
 use super::file::{Delivery, Download, Package};
@@ -129,9 +130,9 @@ pub fn polls(part: &Loaded) -> Option<Time> {
     if campaign.delivery != Delivery::Poll {
         return None;
     }
-    let cohorts = part.scenario.fleet.cohort.iter().zip(part.matching_by_cohort());
-    let matching: u64 = part.matching_by_cohort().iter().sum();
-    let last = cohorts.filter_map(|(cohort, own)| {
+    let by_cohort = part.matching_by_cohort();
+    let matching: u64 = by_cohort.iter().sum();
+    let last = part.scenario.fleet.cohort.iter().zip(by_cohort).filter_map(|(cohort, own)| {
         let poll = cohort.poll?;
         let devices = own as f64 * targets as f64 / matching.max(1) as f64;
         let part = libm::pow(UNLIKELY, 1.0 / devices.floor().max(1.0)).min(1.0 - poll.jitter);

@@ -24,7 +24,7 @@ mod overrides;
 mod path;
 mod problem;
 mod profile;
-mod pushing;
+pub mod pushing;
 mod quotas;
 mod read;
 pub mod rules;

@@ -59,7 +59,7 @@ pub fn last_within(rate: &PushRate, pushes: u64, open: impl Iterator<Item = (Tim
 }
 
 /// Pushes that a rate allows at most in a span, wherever that lies.
-fn within(rate: &PushRate, open: Span) -> f64 {
+pub fn within(rate: &PushRate, open: Span) -> f64 {
     let us = open.0 as f64;
     match rate {
         PushRate::Constant { rate, burst } => {

@@ -80,14 +80,7 @@ impl Loaded {
         let sums = (0..self.scenario.fleet.cohort.len()).map(|at| sum_over(&groups, at, |_| 1.0));
         let (mean, variance) = sums.fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         let devices = u64::from(self.device_count());
-        // Shares of cohorts are met to within a device of each.
-        let cohorts = self.scenario.fleet.cohort.len() as f64 - 1.0;
-        let all = match variance > 0.0 {
-            true => (certainly(mean, variance, 1.0) - cohorts).max(0.0) as u64,
-            // Nothing is drawn; the sum of shares is rounded.
-            false if mean > devices as f64 - 0.5 => devices,
-            false => (mean - cohorts).max(0.0) as u64,
-        };
+        let all = certain_count(mean, variance);
         let left_out = |kept: usize| devices.saturating_sub(kept as u64);
         // Those that are left out may all be among those that match.
         let lists = [self.whitelist.as_ref(), self.select_list.as_ref()];
@@ -188,7 +181,7 @@ impl Loaded {
         let groups = self.matching();
         let certain = |cohort| {
             let (mean, variance) = sum_over(&groups, cohort, |_| 1.0);
-            certainly(mean, variance, 1.0) as u64
+            certain_count(mean, variance)
         };
         (0..self.scenario.fleet.cohort.len()).map(certain).collect()
     }
@@ -201,12 +194,19 @@ impl Loaded {
 /// not.
 pub fn certainly(mean: f64, variance: f64, most: f64) -> f64 {
     const LOG_ODDS: f64 = 18.0;
-    if variance <= 0.0 {
+    // Nothing is drawn, but for what shares that add up to 1 are off by rounding.
+    if variance <= 1e-9 * most * most {
         return mean;
     }
     let third = most * LOG_ODDS / 3.0;
     let off = third + libm::sqrt(third * third + 2.0 * LOG_ODDS * variance);
     (mean - off).max(0.0)
+}
+
+/// [`certainly`] of draws of 0 or 1, in whole ones.
+fn certain_count(mean: f64, variance: f64) -> u64 {
+    // A sum of shares may lie a hair below the whole number that it is.
+    (certainly(mean, variance, 1.0) + 1e-6) as u64
 }
 
 impl Fleet {

@@ -52,10 +52,7 @@ pub fn windows(
         let close_day = if to <= from { day.tomorrow().expect("in range") } else { day };
         let (open, close) = (instant(day, from), instant(close_day, to));
         if open < close {
-            match windows.last_mut().filter(|last| last.1 >= open) {
-                Some(last) => last.1 = last.1.max(close),
-                None => windows.push((open, close)),
-            }
+            append(&mut windows, (open, close));
         }
         if open > Time(until.0) {
             return windows;
@@ -67,14 +64,17 @@ pub fn windows(
 /// Windows of several clocks as if they were one: open where any of them is.
 pub fn joined(mut windows: Vec<(Time, Time)>) -> Vec<(Time, Time)> {
     windows.sort_unstable();
-    let mut joined: Vec<(Time, Time)> = Vec::new();
-    for (open, close) in windows {
-        match joined.last_mut().filter(|last| last.1 >= open) {
-            Some(last) => last.1 = last.1.max(close),
-            None => joined.push((open, close)),
-        }
-    }
+    let mut joined = Vec::new();
+    windows.into_iter().for_each(|window| append(&mut joined, window));
     joined
+}
+
+/// Adds a window that opens no earlier than those before; one that they reach goes on with them.
+fn append(windows: &mut Vec<(Time, Time)>, (open, close): (Time, Time)) {
+    match windows.last_mut().filter(|last| last.1 >= open) {
+        Some(last) => last.1 = last.1.max(close),
+        None => windows.push((open, close)),
+    }
 }
 
 /// The windows of a campaign on all clocks that it has, each open where any of them is, up to the

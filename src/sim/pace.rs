@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use crate::model::Span;
-use crate::scenario::Loaded;
-use crate::scenario::file::{Delivery, PushRate};
+use crate::scenario::file::Delivery;
+use crate::scenario::{Loaded, pushing};
 
 /// Weighs rounds of work done together against what they would have taken alone.
 ///
@@ -81,22 +80,8 @@ pub fn threads_that_pay(loaded: &Loaded, asked: usize) -> usize {
         && !scenario.campaign.confirm
         && scenario.campaign.marks.is_none()
         && loaded.parts().len() == 1;
-    match pushes_within(&scenario.campaign.rate, scenario.run.tick) {
-        Some(pushes) if is_steady && pushes < PUSHES => 1,
-        _ => asked,
-    }
-}
-
-/// The most pushes within a span, where the rate has a limit.
-fn pushes_within(rate: &PushRate, span: Span) -> Option<f64> {
-    let span_us = span.0 as f64;
-    match rate {
-        PushRate::Constant { rate, burst } => {
-            Some(f64::from(*burst) + rate.count as f64 * span_us / rate.per_us as f64)
-        }
-        PushRate::Exponential { max, .. } => Some(1.0 + f64::from(*max) * span_us / 60e6),
-        PushRate::FixedWindow { .. } | PushRate::Variable { .. } | PushRate::Unlimited => None,
-    }
+    let pushes = pushing::within(&scenario.campaign.rate, scenario.run.tick);
+    if is_steady && pushes < PUSHES { 1 } else { asked }
 }
 
 #[cfg(test)]
